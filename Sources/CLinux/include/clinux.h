@@ -1,0 +1,39 @@
+// The Linux calls that Swift's Glibc module does not show (it was built without _GNU_SOURCE). One C function
+// per call, no policy; errors are the call's own, in errno.
+#ifndef TIDINGS_CLINUX_H
+#define TIDINGS_CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+int clinux_eventfd(void);
+
+/// ppoll(2) for reading: fills `readable` with 0 or 1. A negative timeout waits for ever.
+int clinux_poll_readable(const int *descriptors, uint8_t *readable, size_t count, int64_t timeout_nanoseconds);
+
+/// pthread_setname_np(pthread_self(), name)
+int clinux_name_thread(const char *name);
+
+/// inotify_init1(IN_NONBLOCK | IN_CLOEXEC)
+int clinux_inotify(void);
+
+/// inotify_add_watch for writes, truncation, creation, renames and removal of one path.
+int clinux_watch(int inotify, const char *path);
+
+/// sendfile(2). Advances `offset`.
+long clinux_sendfile(int socket, int file, int64_t *offset, size_t count);
+
+/// open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600): a file without a name.
+int clinux_unnamed_file(const char *directory);
+
+/// TCP_USER_TIMEOUT, in milliseconds.
+int clinux_user_timeout(int socket, unsigned int milliseconds);
+
+/// TCP_NOTSENT_LOWAT, in bytes.
+int clinux_unsent_low_water(int socket, unsigned int bytes);
+
+/// Bytes written to the socket and not yet sent (SIOCOUTQ), or -1.
+int clinux_unsent(int socket);
+
+#endif

@@ -1,0 +1,39 @@
+// What identifies one row, or one business, in somebody's database: an integer or a text. Tidings never
+// converts between the two: SQLite keeps 7 and '7' apart in an untyped column, and so do we.
+
+/// The primary key of a record, or the identity of a business, as its table stores it.
+public enum Key: Hashable, Sendable {
+    case integer(Int64)
+    case text(String)
+}
+
+extension Key: CustomStringConvertible {
+    /// The bare value, without quotes: `7` or `0192f0c1-…`.
+    public var description: String {
+        switch self {
+        case .integer(let value): String(value)
+        case .text(let value): value
+        }
+    }
+
+    /// Reads a key from a URL or a command line: all digits (with an optional minus) is an integer.
+    public init(parsing text: String) {
+        if let value = Int64(text), String(value) == text {
+            self = .integer(value)
+        } else {
+            self = .text(text)
+        }
+    }
+}
+
+extension Key: Comparable {
+    /// Integers before texts, as SQLite sorts an untyped column.
+    public static func < (left: Key, right: Key) -> Bool {
+        switch (left, right) {
+        case (.integer(let a), .integer(let b)): a < b
+        case (.text(let a), .text(let b)): a < b
+        case (.integer, .text): true
+        case (.text, .integer): false
+        }
+    }
+}

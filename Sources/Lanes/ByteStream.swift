@@ -1,0 +1,50 @@
+// A connected socket as the parts above see it: bytes out with back-pressure as a number, bytes in, closed.
+// `SocketStream` (Events) is the real one, `MemoryStream` (TidingsTesting) the one that behaves on demand.
+
+/// Two-way bytes with one owner. Lives on one lane.
+public protocol ByteStream: AnyObject {
+    /// Hands bytes to the kernel now, in one call, without queueing anything.
+    ///
+    /// - Returns: How many were taken; fewer than offered means the socket is full: keep the rest, ask for
+    ///   `whenWritable`, and try again from there. Nil: the stream is broken and will report `closed`.
+    func send(_ bytes: Span<UInt8>) -> Int?
+
+    /// The same for several pieces of bytes in one call, in order: what has queued costs one system call.
+    func send(_ pieces: [BytePiece]) -> Int?
+
+    /// Calls the owner's `streamIsWritable` once, when the socket takes bytes again.
+    func whenWritable()
+
+    /// Ends the stream. What the kernel holds is still sent (FIN), nothing further is reported.
+    func close()
+
+    /// Ends the stream at once (RST): for a peer that is not believed to be there.
+    func abort()
+
+    /// Who is told. Set by whoever takes the stream over.
+    var owner: (any ByteStreamOwner)? { get set }
+
+    /// The address of the peer, for logs and limits.
+    var peerAddress: String { get }
+}
+
+/// Bytes shared by reference, from an offset on.
+public struct BytePiece {
+    public let bytes: [UInt8]
+    public let offset: Int
+
+    public init(_ bytes: [UInt8], from offset: Int = 0) {
+        self.bytes = bytes
+        self.offset = offset
+    }
+}
+
+/// What a stream tells its owner. All on the stream's lane.
+public protocol ByteStreamOwner: AnyObject {
+    /// Bytes arrived. They are only valid during the call.
+    func streamReceived(_ bytes: Span<UInt8>)
+    /// The peer closed its side, or the stream broke. Reported once; nothing follows.
+    func streamClosed()
+    /// The socket takes bytes again, after `whenWritable`.
+    func streamIsWritable()
+}

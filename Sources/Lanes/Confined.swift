@@ -1,0 +1,47 @@
+// The first of three trusted files (with WorkerLane and EventLoop): `@unchecked Sendable` is right here
+// because `value` is only ever touched inside brackets that run on `lane`, and because the last reference is
+// posted home, so that even its deinit runs there.
+//
+// No getter on purpose. A property returning the value compiles without a word and leaks it: the compiler
+// takes the result of a call on a Sendable object as free to move. Brackets with `@Sendable` bodies and
+// Sendable results are refused every leak that was tried.
+
+/// A value that lives on one lane for its whole life, deinit included.
+public final class Confined<Value>: @unchecked Sendable {
+    public let lane: any Lane
+    private var value: Value?
+
+    /// Takes the only reference to `value`.
+    public init(_ value: sending Value, to lane: any Lane) {
+        self.value = value
+        self.lane = lane
+    }
+
+    /// Makes the value on its lane, later but before anything posted to it through this box.
+    public init(on lane: any Lane, make: @Sendable @escaping () -> Value) {
+        self.lane = lane
+        lane.post { [self] in value = make() }
+    }
+
+    /// Runs `body` with the value, later and in order. From anywhere.
+    public func post(_ body: @Sendable @escaping (Value) -> Void) {
+        lane.post { [self] in
+            guard let value else { preconditionFailure("a confined value outlived its lane") }
+            body(value)
+        }
+    }
+
+    /// Runs `body` with the value, now. On its lane only: traps elsewhere.
+    public func with<Result: Sendable>(_ body: @Sendable (Value) throws -> Result) rethrows -> Result {
+        precondition(lane.isCurrent, "a confined value was touched off its lane")
+        guard let value else { preconditionFailure("a confined value was touched before it was made") }
+        return try body(value)
+    }
+
+    deinit {
+        guard value != nil else { return }
+        nonisolated(unsafe) let last = value
+        value = nil
+        lane.post { unsafe withExtendedLifetime(last) {} }
+    }
+}

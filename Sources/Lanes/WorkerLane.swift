@@ -1,0 +1,151 @@
+// The second of three trusted files: `@unchecked Sendable` is right here because the tray is behind a mutex,
+// and alarms, watches and the running flag are touched by the lane's own thread only.
+//
+// One poll(2) waits for all three of its reasons to wake: work posted (an eventfd, written only when the tray
+// was empty), a watched descriptor, the next alarm. A condition variable could not wait for a descriptor, and
+// the tailer must not take a detour through an event loop that is busy sending.
+
+import CLinux
+import Glibc
+import Synchronization
+
+/// A thread that may block: it owns a database connection.
+public final class WorkerLane: TimedLane, @unchecked Sendable {
+    public let name: String
+
+    private struct Job: @unchecked Sendable { let run: () -> Void }
+    private let tray = Mutex<[Job]>([])
+    private let owner = Atomic<UInt>(0)
+    private let wakeDescriptor: Int32
+    private var alarms: [WorkerAlarm] = []
+    private var watches: [(descriptor: Int32, onReadable: () -> Void)] = []
+    private var isStopping = false
+
+    /// Starts the thread.
+    ///
+    /// - Parameter name: At most 15 characters; shown by `ps -L` and `top -H`.
+    public init(name: String) {
+        self.name = name
+        wakeDescriptor = clinux_eventfd()
+        precondition(wakeDescriptor >= 0, "eventfd: errno \(errno)")
+        var thread = pthread_t()
+        let context = unsafe Unmanaged.passRetained(self)
+        let failure = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                guard let context = unsafe context else { return nil }
+                unsafe Unmanaged<WorkerLane>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, context.toOpaque())
+        precondition(failure == 0, "pthread_create: errno \(failure)")
+        pthread_detach(thread)
+    }
+
+    deinit { close(wakeDescriptor) }
+
+    public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// How much work waits. From anywhere.
+    public var trayLength: Int { tray.withLock(\.count) }
+
+    public func post(_ work: sending @escaping () -> Void) {
+        let job = Job(run: work)
+        let wasEmpty = tray.withLock { tray in
+            defer { tray.append(job) }
+            return tray.isEmpty
+        }
+        if wasEmpty { wake() }
+    }
+
+    /// Ends the thread once the tray is empty; alarms that are still waiting never run. From anywhere.
+    public func stop() {
+        post { [self] in isStopping = true }
+    }
+
+    public func after(_ delay: Duration, _ work: @escaping () -> Void) -> any Alarm {
+        let alarm = WorkerAlarm(due: ContinuousClock.now + delay, work: work)
+        alarms.append(alarm)
+        return alarm
+    }
+
+    /// Calls `onReadable` whenever `descriptor` has something to read. On this lane only; for the lane's life.
+    public func watch(_ descriptor: Int32, onReadable: @escaping () -> Void) {
+        watches.append((descriptor, onReadable))
+    }
+
+    private func wake() {
+        var one: UInt64 = 1
+        _ = unsafe write(wakeDescriptor, &one, 8)
+    }
+
+    private func run() {
+        owner.store(UInt(pthread_self()), ordering: .relaxed)
+        _ = unsafe clinux_name_thread(String(name.prefix(15)))
+        while true {
+            while drain() {}
+            if isStopping { break }
+            ring()
+            if tray.withLock(\.isEmpty) { wait() }
+        }
+        alarms.removeAll()
+        watches.removeAll()
+        while drain() {}  // A lane ends only with an empty tray.
+    }
+
+    private func drain() -> Bool {
+        let jobs = tray.withLock { tray in
+            let jobs = tray
+            tray.removeAll(keepingCapacity: true)
+            return jobs
+        }
+        for job in jobs { job.run() }
+        return !jobs.isEmpty
+    }
+
+    /// Runs what is due, earliest first.
+    private func ring() {
+        guard !alarms.isEmpty else { return }
+        let now = ContinuousClock.now
+        let due = alarms.filter { $0.due <= now }.sorted { $0.due < $1.due }
+        alarms.removeAll { $0.due <= now || $0.work == nil }
+        for alarm in due { alarm.fire() }
+    }
+
+    private func wait() {
+        let descriptors = [wakeDescriptor] + watches.map(\.descriptor)
+        var readable = [UInt8](repeating: 0, count: descriptors.count)
+        let due = alarms.lazy.filter { $0.work != nil }.map(\.due).min()
+        let ready = unsafe clinux_poll_readable(
+            descriptors, &readable, descriptors.count, due.map(Self.nanosecondsUntil) ?? -1)
+        guard ready > 0 else { return }
+        if readable[0] != 0 {
+            var count: UInt64 = 0
+            _ = unsafe read(wakeDescriptor, &count, 8)
+        }
+        for (index, watch) in watches.enumerated() where readable[index + 1] != 0 { watch.onReadable() }
+    }
+
+    private static func nanosecondsUntil(_ instant: ContinuousClock.Instant) -> Int64 {
+        let left = max(.zero, instant - ContinuousClock.now).components
+        return left.seconds * 1_000_000_000 + left.attoseconds / 1_000_000_000
+    }
+}
+
+/// An alarm of a worker lane. Lives on that lane.
+private final class WorkerAlarm: Alarm {
+    let due: ContinuousClock.Instant
+    private(set) var work: (() -> Void)?
+
+    init(due: ContinuousClock.Instant, work: @escaping () -> Void) {
+        self.due = due
+        self.work = work
+    }
+
+    func cancel() { work = nil }
+
+    func fire() {
+        let work = work
+        self.work = nil
+        work?()
+    }
+}

@@ -1,0 +1,1 @@
+// The tests of this target are added with its parts.
