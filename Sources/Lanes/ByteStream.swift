@@ -21,6 +21,10 @@ public protocol ByteStream: AnyObject {
     /// Ends the stream at once (RST): for a peer that is not believed to be there.
     func abort()
 
+    /// Bytes that the peer's kernel has not acknowledged yet (SIOCOUTQ): still there a heartbeat later, the peer
+    /// is probably gone.
+    var unacknowledgedBytes: Int { get }
+
     /// Who is told. Set by whoever takes the stream over.
     var owner: (any ByteStreamOwner)? { get set }
 
