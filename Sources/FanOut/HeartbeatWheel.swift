@@ -1,0 +1,34 @@
+// Who is due for a heartbeat, without touching those who are not. A slot a second; a stream stands in the slot of
+// its last write, and writing does not move it: when its slot comes round it is either due, or moved to where its
+// last write belongs. So the hot path pays nothing and a tick costs what it sends.
+
+import Domain
+
+/// Streams by the second at which they must have been written to. Lives on its shard's loop.
+struct HeartbeatWheel {
+    private var slots: [[DeviceStream]]
+
+    /// - Parameter seconds: The promise to the client; a stream is visited one second earlier.
+    init(seconds: Int) { slots = Array(repeating: [], count: max(1, seconds - 1)) }
+
+    /// How long after its last write a stream is due.
+    var period: Int { slots.count }
+
+    /// Starts a stream anywhere within its first period, so that streams which came together do not beat together.
+    mutating func add(_ stream: DeviceStream, now: Int) {
+        slots[(now + Int(stream.id.rawValue % UInt64(period))) % period].append(stream)
+    }
+
+    /// Takes out everyone whose slot this second is. The caller puts back whoever is still open.
+    mutating func take(at now: Int) -> [DeviceStream] {
+        let slot = now % period
+        defer { slots[slot] = [] }
+        return slots[slot]
+    }
+
+    /// Leaves a stream in the slot of this second, for the rest of it.
+    mutating func hold(_ stream: DeviceStream, at now: Int) { slots[now % period].append(stream) }
+
+    /// Puts a stream back where its last write belongs.
+    mutating func putBack(_ stream: DeviceStream) { slots[stream.lastWrite % period].append(stream) }
+}

@@ -1,0 +1,171 @@
+// The streams of one event loop, and the tails they share. Where the hub's publications meet sockets.
+//
+// Delivery goes in slices: a tail with something new stands in a queue, a slice sends to at most
+// `sliceStreams` of its streams, then the loop turns and the next tail has its slice. So a business with 9,000
+// streams never delays one with three by more than a slice, and when frames come faster than sockets take
+// them, a stream that is visited sends all it has missed in one call.
+//
+// The rest of the type: Shard+Attach (how streams begin), Shard+Backlog (pages), Shard+Clock (heartbeats,
+// slowness, lifetime), Shard+Ending (bye, drain, revocation).
+
+import DequeModule
+import Domain
+public import Lanes
+
+/// Bounds and paces of a shard. docs/OPERATIONS.md tells what each is for.
+public struct ShardSettings: Sendable {
+    public var heartbeatSeconds = 15
+    public var tailBytesMax = 256 * 1_024
+    public var tailFramesMax = 1_024
+    /// How long a tail is kept after its last stream left, so that a returning one finds it.
+    public var tailLingerSeconds = 120
+    /// Entity sets per business that have tails of their own.
+    public var tailSetsPerBusinessMax = 16
+    public var pageLimit = 1_000
+    /// A stream that is behind by both of these is closed.
+    public var slowBytesMax = 1_024 * 1_024
+    public var slowSecondsMax = 30
+    /// 0: streams live until something ends them.
+    public var lifetimeSeconds = 0
+    public var retry = RetryPlan()
+
+    public init() {}
+}
+
+/// The streams and tails of one loop. Lives on that loop.
+public final class Shard {
+    /// Streams served before the loop turns. 128 sends are about a millisecond.
+    static let sliceStreams = 128
+    /// Frames a stream may have decided to send: what one `sendmsg` carries.
+    static let outboxFramesMax = 64
+
+    let index: Int
+    let settings: ShardSettings
+    let events: ControlEvents
+    let lane: any TimedLane
+    let clock: WallClock
+    let pages: any PageSource
+    let roster: StreamRoster
+    let backlog = Backlog()
+    var random: any RandomNumberGenerator
+    /// Set once, before the first stream: the hub knows the shards and the shards the hub.
+    var hub: Confined<Hub>?
+    var own: Confined<Shard>?
+
+    var tails: [TailKey: Tail] = [:]
+    var tailSets: [BusinessID: Int] = [:]
+    var streams: [DeviceStream] = []
+    var through: Head?
+    var recent = RecentNonces()
+    var wheel: HeartbeatWheel
+    /// Whole seconds since the shard began: the clock of heartbeats and ages.
+    var seconds = 0
+    var drain: Drain?
+    public internal(set) var counts = ShardCounts()
+    private var queue = Deque<Tail>()
+    private var isSlicing = false
+
+    public init(
+        index: Int, settings: ShardSettings, events: ControlEvents, lane: any TimedLane, clock: WallClock,
+        pages: any PageSource, roster: StreamRoster, random: any RandomNumberGenerator
+    ) {
+        self.index = index
+        self.settings = settings
+        self.events = events
+        self.lane = lane
+        self.clock = clock
+        self.pages = pages
+        self.roster = roster
+        self.random = random
+        wheel = HeartbeatWheel(seconds: settings.heartbeatSeconds)
+    }
+
+    /// Joins the shard to its hub and to its own box, and starts its clock. Once, before the first stream.
+    public func start(hub: Confined<Hub>, own: Confined<Shard>) {
+        self.hub = hub
+        self.own = own
+        scheduleTick()
+    }
+
+    public var streamCount: Int { streams.count }
+
+    // MARK: What the hub posts
+
+    /// Another history: every stream that was promised the old one is told, and parked.
+    func historyBegan(at head: Head) {
+        let before = through?.epoch
+        through = head
+        recent.removeAll()
+        recent.insert(head.seq, head.nonce)
+        for tail in tails.values where tail.isOpen { tail.open(at: head.seq) }
+        guard let before, before != head.epoch else { return }
+        for stream in streams where stream.state.phase != .opening { reset(stream, Refusal(.epoch)) }
+    }
+
+    func deliver(_ publication: Publication) {
+        guard through?.epoch == publication.head.epoch else { return }
+        for row in publication.rows { recent.insert(row.seq, row.nonce) }
+        recent.insert(publication.head.seq, publication.head.nonce)
+        through = publication.head
+        for (key, frame) in publication.frames {
+            guard let tail = tails[key], tail.isOpen else { continue }
+            tail.append(frame, bytesMax: settings.tailBytesMax, framesMax: settings.tailFramesMax)
+            enqueue(tail)
+        }
+        slice()
+    }
+
+    // MARK: Slices
+
+    private func enqueue(_ tail: Tail) {
+        guard !tail.isQueued, !tail.streams.isEmpty else { return }
+        tail.isQueued = true
+        tail.cursor = 0
+        tail.passEnd = tail.endNumber
+        queue.append(tail)
+    }
+
+    /// Serves slices until a turn's worth of streams was served, then lets the loop turn.
+    private func slice() {
+        guard !isSlicing else { return }
+        var budget = Self.sliceStreams
+        while budget > 0, let tail = queue.popFirst() {
+            budget -= serve(tail, atMost: budget)
+            if tail.cursor < tail.streams.count {
+                queue.append(tail)
+            } else {
+                tail.isQueued = false
+                // Frames that came during the pass reached the streams behind the cursor only.
+                if tail.endNumber > tail.passEnd { enqueue(tail) }
+            }
+        }
+        guard !queue.isEmpty else { return }
+        isSlicing = true
+        own?.post { shard in
+            shard.isSlicing = false
+            shard.slice()
+        }
+    }
+
+    /// Visits streams from the tail's cursor on. Returns how many.
+    private func serve(_ tail: Tail, atMost budget: Int) -> Int {
+        var served = 0
+        while served < budget, tail.cursor < tail.streams.count {
+            let stream = tail.streams[tail.cursor]
+            tail.cursor += 1
+            served += 1
+            stream.flush()
+        }
+        return served
+    }
+
+    func delivered(_ frame: Frame) {
+        counts.frames += 1
+        counts.bytes += frame.bytes.count
+        guard frame.records > 0 else { return }
+        counts.deliveries += 1
+        if let written = frame.writtenAt {
+            counts.wireLatency.observe(microseconds: clock.now.microseconds - written.microseconds)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// What a shard has done, as plain numbers on its own loop: counting costs an addition, and the totals of all
+// shards are summed when somebody asks.
+
+/// By which way a stream's position was answered.
+public enum ResumeSource: String, Hashable, Sendable, CaseIterable {
+    case live, tail, index, reset
+}
+
+/// The tallies of one shard. A value: copied out to be summed.
+public struct ShardCounts: Sendable {
+    public var opened = 0
+    public var closed: [String: Int] = [:]
+    public var turnedAway: [ByeReason: Int] = [:]
+    public var resumed: [ResumeSource: Int] = [:]
+    /// Events handed to sockets, of every kind.
+    public var frames = 0
+    /// `change` events handed to sockets.
+    public var deliveries = 0
+    public var bytes = 0
+    public var pageReads = 0
+    /// Backlogs that joined a read already under way.
+    public var sharedReads = 0
+    /// Streams served from a whole-business tail because the business has too many entity sets.
+    public var narrowedStreams = 0
+    public var wireLatency = LatencyTally()
+
+    public init() {}
+
+    public static func += (sum: inout ShardCounts, other: ShardCounts) {
+        sum.opened += other.opened
+        sum.closed.merge(other.closed, uniquingKeysWith: +)
+        sum.turnedAway.merge(other.turnedAway, uniquingKeysWith: +)
+        sum.resumed.merge(other.resumed, uniquingKeysWith: +)
+        sum.frames += other.frames
+        sum.deliveries += other.deliveries
+        sum.bytes += other.bytes
+        sum.pageReads += other.pageReads
+        sum.sharedReads += other.sharedReads
+        sum.narrowedStreams += other.narrowedStreams
+        sum.wireLatency += other.wireLatency
+    }
+}
+
+/// Latencies in buckets that double from 250 µs on. A value.
+public struct LatencyTally: Hashable, Sendable {
+    /// The upper bounds, in microseconds; one bucket more takes the rest.
+    public static let boundsMicroseconds = (0..<16).map { 250 << $0 }
+    public private(set) var buckets = [Int](repeating: 0, count: boundsMicroseconds.count + 1)
+    public private(set) var sumMicroseconds = 0
+
+    public init() {}
+
+    /// The journal's clock has milliseconds and may be another machine's: what seems negative counts as zero.
+    public mutating func observe(microseconds: Int64) {
+        let value = Int(max(0, microseconds))
+        let bucket = value < 250 ? 0 : min(buckets.count - 1, (value / 250).bitWidth - (value / 250).leadingZeroBitCount)
+        buckets[bucket] += 1
+        sumMicroseconds += value
+    }
+
+    public static func += (sum: inout LatencyTally, other: LatencyTally) {
+        for index in sum.buckets.indices { sum.buckets[index] += other.buckets[index] }
+        sum.sumMicroseconds += other.sumMicroseconds
+    }
+}
