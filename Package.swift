@@ -83,11 +83,11 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Domain", "Telemetry", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP",
+                "CLinux", "Domain", "Telemetry", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP",
                 "Settings", "Registry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: house),
         .executableTarget(

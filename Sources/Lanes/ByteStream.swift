@@ -15,6 +15,25 @@ public protocol ByteStream: AnyObject {
     /// Calls the owner's `streamIsWritable` once, when the socket takes bytes again.
     func whenWritable()
 
+    /// Sends part of a file, from `offset` on, without copying it through this process.
+    ///
+    /// - Parameter offset: Advanced by what was taken.
+    /// - Returns: As `send`.
+    func send(file: Int32, from offset: inout Int64, count: Int) -> Int?
+
+    /// Stops taking bytes from the peer; the kernel's buffer, and then the peer, wait.
+    func pauseReading()
+
+    /// Takes bytes again.
+    func resumeReading()
+
+    /// Tells the peer that nothing more comes, and goes on reading: what it still sends is not answered with RST,
+    /// which would destroy the answer it has not read yet.
+    func finishSending()
+
+    /// Settings for a socket that will be open for days: dead peers are found, kernel buffers stay small.
+    func becomeLongLived(_ options: LongLivedOptions)
+
     /// Ends the stream. What the kernel holds is still sent (FIN), nothing further is reported.
     func close()
 
@@ -51,4 +70,20 @@ public protocol ByteStreamOwner: AnyObject {
     func streamClosed()
     /// The socket takes bytes again, after `whenWritable`.
     func streamIsWritable()
+}
+
+/// How a long-lived socket is set up.
+public struct LongLivedOptions: Hashable, Sendable {
+    /// A peer that acknowledges nothing for this long is gone.
+    public var userTimeoutSeconds: Int
+    /// 0: the system's own.
+    public var sendBufferBytes: Int
+    /// 0: the system's own.
+    public var unsentLowWaterBytes: Int
+
+    public init(userTimeoutSeconds: Int = 45, sendBufferBytes: Int = 0, unsentLowWaterBytes: Int = 0) {
+        self.userTimeoutSeconds = userTimeoutSeconds
+        self.sendBufferBytes = sendBufferBytes
+        self.unsentLowWaterBytes = unsentLowWaterBytes
+    }
 }

@@ -1,0 +1,124 @@
+// The third of three trusted files: `@unchecked Sendable` is right here because the tray is behind a mutex, the
+// owner is atomic, and everything else (the base, the wake event) is touched by the loop's own thread, or before
+// that thread starts and after it has ended. `event_active` is the one libevent call made from other threads;
+// `evthread_use_pthreads` makes it safe.
+//
+// A wake event has no descriptor, and a base without descriptors ends at once: hence EVLOOP_NO_EXIT_ON_EMPTY.
+
+import CLibevent
+import CLinux
+import Glibc
+public import Lanes
+import Synchronization
+
+/// A thread that owns sockets and never blocks.
+@safe public final class EventLoop: TimedLane, @unchecked Sendable {
+    public let name: String
+
+    private struct Job: @unchecked Sendable { let run: () -> Void }
+    private let tray = Mutex<[Job]>([])
+    private let owner = Atomic<UInt>(0)
+    private let base: OpaquePointer
+    private var wakeEvent: OpaquePointer?
+    private let longestTurn = Atomic<Int64>(0)
+    /// What sockets of this loop read into, one after another.
+    let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1_024, alignment: 16)
+
+    private static let threading: Int32 = evthread_use_pthreads()
+
+    /// Starts the thread.
+    ///
+    /// - Parameter name: At most 15 characters; shown by `top -H`.
+    public init(name: String) {
+        precondition(Self.threading == 0, "libevent was built without threads")
+        self.name = name
+        guard let config = unsafe event_config_new() else { preconditionFailure("out of memory") }
+        unsafe event_config_set_flag(config, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue))
+        guard let base = unsafe event_base_new_with_config(config) else { preconditionFailure("no event base") }
+        unsafe event_config_free(config)
+        unsafe self.base = base
+        unsafe wakeEvent = event_new(
+            base, -1, 0,
+            { _, _, context in
+                guard let context = unsafe context else { return }
+                let loop = unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
+                _ = loop.drain()
+            }, Unmanaged.passUnretained(self).toOpaque())
+        startThread()
+    }
+
+    deinit {
+        if let wakeEvent = unsafe wakeEvent { unsafe event_free(wakeEvent) }
+        unsafe event_base_free(base)
+        unsafe readBuffer.deallocate()
+    }
+
+    public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// How much work waits. From anywhere.
+    public var trayLength: Int { tray.withLock(\.count) }
+
+    public func post(_ work: sending @escaping () -> Void) {
+        let job = Job(run: work)
+        let wasEmpty = tray.withLock { tray in
+            defer { tray.append(job) }
+            return tray.isEmpty
+        }
+        if wasEmpty, let wakeEvent = unsafe wakeEvent { unsafe event_active(wakeEvent, 0, 0) }
+    }
+
+    public func after(_ delay: Duration, _ work: @escaping () -> Void) -> any Alarm {
+        unsafe LoopTimer(base: base, after: delay, work)
+    }
+
+    /// The longest time one batch of posted work kept the loop busy since last asked. From anywhere.
+    public func takeLongestTurn() -> Duration { .nanoseconds(longestTurn.exchange(0, ordering: .relaxed)) }
+
+    /// Ends the thread once the tray is empty. From anywhere.
+    public func stop() {
+        post { [self] in unsafe event_base_loopbreak(base) }
+    }
+
+    /// Runs `body` with the event base. On this loop only: how the parts of this target make their events.
+    func withBase<Result>(_ body: (OpaquePointer) throws -> Result) rethrows -> Result {
+        precondition(isCurrent, "an event was made off its loop")
+        return try unsafe body(base)
+    }
+
+    private func startThread() {
+        var thread = pthread_t()
+        let context = unsafe Unmanaged.passRetained(self)
+        let failure = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                guard let context = unsafe context else { return nil }
+                unsafe Unmanaged<EventLoop>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, context.toOpaque())
+        precondition(failure == 0, "pthread_create: errno \(failure)")
+        pthread_detach(thread)
+    }
+
+    private func run() {
+        owner.store(UInt(pthread_self()), ordering: .relaxed)
+        _ = unsafe clinux_name_thread(String(name.prefix(15)))
+        while drain() {}
+        unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
+        while drain() {}  // A loop ends only with an empty tray.
+    }
+
+    private func drain() -> Bool {
+        let jobs = tray.withLock { tray in
+            let jobs = tray
+            tray.removeAll(keepingCapacity: true)
+            return jobs
+        }
+        guard !jobs.isEmpty else { return false }
+        let start = ContinuousClock.now
+        for job in jobs { job.run() }
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        let took = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+        if took > longestTurn.load(ordering: .relaxed) { longestTurn.store(took, ordering: .relaxed) }
+        return true
+    }
+}

@@ -1,0 +1,192 @@
+// A connected TCP socket. No bufferevent: bytes go out with one `send`, and nothing is queued here. An event for
+// writing exists only while the kernel's buffer is full, so a message to an idle socket costs one system call and
+// no `epoll_ctl`; reading goes through one buffer per loop, so an idle socket costs one event and this object.
+//
+// The registered read event holds the stream; closing lets go of it, and of its owner.
+
+import CLibevent
+import CLinux
+import Glibc
+public import Lanes
+
+/// A socket on a loop. Lives on that loop.
+@safe public final class SocketStream: ByteStream {
+    private let descriptor: Int32
+    private unowned let loop: EventLoop
+    private let peer: PeerAddress
+    private var readEvent: OpaquePointer?
+    private var writeEvent: OpaquePointer?
+    private var isReading = false
+    public var owner: (any ByteStreamOwner)?
+
+    /// Takes over a connected, non-blocking descriptor and begins to read.
+    init(descriptor: Int32, peer: PeerAddress, loop: EventLoop) {
+        self.descriptor = descriptor
+        self.peer = peer
+        self.loop = loop
+        let context = unsafe Unmanaged.passRetained(self)
+        unsafe readEvent = loop.withBase { base in
+            unsafe event_new(
+                base, descriptor, Int16(EV_READ | EV_PERSIST),
+                { _, _, context in
+                    guard let context = unsafe context else { return }
+                    unsafe Unmanaged<SocketStream>.fromOpaque(context).takeUnretainedValue().readable()
+                }, context.toOpaque())
+        }
+        resumeReading()
+    }
+
+    public var peerAddress: String { peer.text }
+
+    // MARK: Out
+
+    public func send(_ bytes: Span<UInt8>) -> Int? {
+        guard unsafe readEvent != nil else { return nil }
+        let sent = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Self.flags)
+        }
+        return sent >= 0 ? sent : refused()
+    }
+
+    public func send(_ pieces: [BytePiece]) -> Int? {
+        guard unsafe readEvent != nil else { return nil }
+        // Arrays keep still while they are held: the pointers are good until the call returns.
+        var vectors = unsafe [iovec]()
+        unsafe vectors.reserveCapacity(pieces.count)
+        for piece in pieces {
+            unsafe piece.bytes.withUnsafeBytes { buffer in
+                let start = unsafe UnsafeMutableRawPointer(mutating: buffer.baseAddress)?.advanced(by: piece.offset)
+                unsafe vectors.append(iovec(iov_base: start, iov_len: buffer.count - piece.offset))
+            }
+        }
+        let sent = withExtendedLifetime(pieces) {
+            unsafe vectors.withUnsafeMutableBufferPointer { vectors in
+                var message = unsafe msghdr()
+                unsafe message.msg_iov = vectors.baseAddress
+                unsafe message.msg_iovlen = vectors.count
+                return unsafe sendmsg(descriptor, &message, Self.flags)
+            }
+        }
+        return sent >= 0 ? sent : refused()
+    }
+
+    public func send(file: Int32, from offset: inout Int64, count: Int) -> Int? {
+        guard unsafe readEvent != nil else { return nil }
+        let sent = unsafe clinux_sendfile(descriptor, file, &offset, count)
+        return sent >= 0 ? sent : refused()
+    }
+
+    private static let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+
+    /// Full is not an error; anything else is reported as closed, later, from the loop.
+    private func refused() -> Int? {
+        if errno == EAGAIN || errno == EINTR || errno == ENOBUFS { return 0 }
+        let box = Confined(WeakStream(self), to: loop)
+        box.post { $0.stream?.broken() }
+        return nil
+    }
+
+    public func whenWritable() {
+        guard unsafe readEvent != nil, unsafe writeEvent == nil else { return }
+        unsafe writeEvent = loop.withBase { base in
+            unsafe event_new(
+                base, descriptor, Int16(EV_WRITE),
+                { _, _, context in
+                    guard let context = unsafe context else { return }
+                    unsafe Unmanaged<SocketStream>.fromOpaque(context).takeUnretainedValue().writable()
+                }, Unmanaged.passUnretained(self).toOpaque())
+        }
+        unsafe event_add(writeEvent, nil)
+    }
+
+    private func writable() {
+        dropWriteEvent()
+        owner?.streamIsWritable()
+    }
+
+    private func dropWriteEvent() {
+        guard let event = unsafe writeEvent else { return }
+        unsafe event_free(event)
+        unsafe writeEvent = nil
+    }
+
+    // MARK: In
+
+    public func pauseReading() {
+        guard isReading, let event = unsafe readEvent else { return }
+        unsafe event_del(event)
+        isReading = false
+    }
+
+    public func resumeReading() {
+        guard !isReading, let event = unsafe readEvent else { return }
+        unsafe event_add(event, nil)
+        isReading = true
+    }
+
+    private func readable() {
+        let buffer = unsafe loop.readBuffer
+        let count = unsafe recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+        if count > 0 {
+            let received = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            unsafe received.withMemoryRebound(to: UInt8.self) { unsafe owner?.streamReceived(Span(_unsafeElements: $0)) }
+        } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
+            broken()
+        }
+    }
+
+    private func broken() {
+        guard unsafe readEvent != nil else { return }
+        let owner = owner
+        finish()
+        owner?.streamClosed()
+    }
+
+    // MARK: Ending
+
+    public func close() { finish() }
+
+    public func abort() {
+        guard unsafe readEvent != nil else { return }
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        finish()
+    }
+
+    public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    private func finish() {
+        guard let event = unsafe readEvent else { return }
+        dropWriteEvent()
+        unsafe event_free(event)
+        unsafe readEvent = nil
+        Glibc.close(descriptor)
+        owner = nil
+        unsafe Unmanaged.passUnretained(self).release()
+    }
+
+    // MARK: For streams that live long
+
+    public var unacknowledgedBytes: Int { max(0, Int(clinux_unsent(descriptor))) }
+
+    public func becomeLongLived(_ options: LongLivedOptions) {
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(options.userTimeoutSeconds / 2))
+        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(max(1, options.userTimeoutSeconds / 6)))
+        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
+        clinux_user_timeout(descriptor, UInt32(options.userTimeoutSeconds * 1_000))
+        if options.sendBufferBytes > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(options.sendBufferBytes)) }
+        if options.unsentLowWaterBytes > 0 { clinux_unsent_low_water(descriptor, UInt32(options.unsentLowWaterBytes)) }
+    }
+
+    private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+        var value = value
+        unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+}
+
+/// Keeps a late report from reviving a closed stream. Lives on the stream's loop.
+private final class WeakStream {
+    weak var stream: SocketStream?
+    init(_ stream: SocketStream) { self.stream = stream }
+}

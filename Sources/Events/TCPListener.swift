@@ -1,0 +1,161 @@
+// One listening socket, accepted on one loop and dealt out to all: every loop then has its share, whatever the
+// kernel wakes first, and closing it at an upgrade loses nobody (with SO_REUSEPORT every loop has an accept queue
+// of its own, and closing those reset 102 of 200 waiting connections).
+//
+// Out of descriptors, a listener that goes on accepting spins: a reserve descriptor is given up to take one peer
+// in and turn it away, then accepting pauses.
+
+import CLibevent
+import Glibc
+import Lanes
+
+/// Accepts connections. Lives on its loop.
+@safe public final class TCPListener {
+    /// Why a listener could not be made.
+    public struct Failure: Error, CustomStringConvertible {
+        public let step: String
+        public let errno: Int32
+        public var description: String { unsafe "\(step): \(String(cString: strerror(errno)))" }
+    }
+
+    /// The port that is really bound.
+    public let port: UInt16
+    /// Times accepting paused because no descriptor was left.
+    public private(set) var exhaustions = 0
+    public private(set) var accepted = 0
+
+    private let descriptor: Int32
+    private unowned let loop: EventLoop
+    private let loops: [EventLoop]
+    private let onStream: @Sendable (SocketStream, Int) -> Void
+    private var event: OpaquePointer?
+    private var reserve: Int32
+    private var pause: (any Alarm)?
+    private var turn = 0
+
+    /// Binds and listens, from any thread.
+    ///
+    /// - Parameter port: 0 lets the system choose.
+    public static func bind(host: String, port: UInt16, backlog: Int32) throws -> Int32 {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard unsafe getaddrinfo(host, String(port), &hints, &found) == 0, let address = unsafe found else {
+            throw Failure(step: "\(host) is not an address", errno: EINVAL)
+        }
+        defer { unsafe freeaddrinfo(address) }
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let descriptor = unsafe socket(address.pointee.ai_family, type, 0)
+        guard descriptor >= 0 else { throw Failure(step: "socket", errno: errno) }
+        var one: Int32 = 1
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        guard unsafe Glibc.bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0,
+            listen(descriptor, backlog) == 0
+        else {
+            let failure = Failure(step: "listening on \(host):\(port)", errno: errno)
+            Glibc.close(descriptor)
+            throw failure
+        }
+        return descriptor
+    }
+
+    /// Begins to accept on a bound (or inherited) descriptor. On `loop` only.
+    ///
+    /// - Parameters:
+    ///   - loops: Who gets the sockets, in turn.
+    ///   - onStream: Called on the socket's own loop, with its index.
+    public init(
+        descriptor: Int32, on loop: EventLoop, dealingTo loops: [EventLoop],
+        onStream: @Sendable @escaping (SocketStream, Int) -> Void
+    ) {
+        self.descriptor = descriptor
+        self.loop = loop
+        self.loops = loops
+        self.onStream = onStream
+        port = Self.boundPort(descriptor)
+        reserve = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        unsafe event = loop.withBase { base in
+            unsafe event_new(
+                base, descriptor, Int16(EV_READ | EV_PERSIST),
+                { _, _, context in
+                    guard let context = unsafe context else { return }
+                    unsafe Unmanaged<TCPListener>.fromOpaque(context).takeUnretainedValue().acceptSome()
+                }, Unmanaged.passUnretained(self).toOpaque())
+        }
+        unsafe event_add(event, nil)
+    }
+
+    /// Stops accepting and closes the listening socket. Connections that were accepted are not touched.
+    public func close() {
+        guard let pending = unsafe event else { return }
+        pause?.cancel()
+        unsafe event_free(pending)
+        unsafe event = nil
+        Glibc.close(descriptor)
+        if reserve >= 0 { Glibc.close(reserve) }
+    }
+
+    deinit { close() }
+
+    /// A bounded number at a time: the sockets that are open have work too.
+    private func acceptSome() {
+        for _ in 0..<256 {
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let socket = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe accept(descriptor, $0, &length)
+                }
+            }
+            guard socket >= 0 else { return refused(errno) }
+            deal(socket, from: PeerAddress(storage))
+        }
+    }
+
+    private func deal(_ socket: Int32, from peer: PeerAddress) {
+        accepted += 1
+        _ = fcntl(socket, F_SETFL, O_NONBLOCK)
+        _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
+        var one: Int32 = 1
+        unsafe setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        let index = turn
+        turn = (turn + 1) % loops.count
+        let target = loops[index]
+        target.post { [onStream] in onStream(SocketStream(descriptor: socket, peer: peer, loop: target), index) }
+    }
+
+    private func refused(_ error: Int32) {
+        guard error == EMFILE || error == ENFILE else { return }
+        exhaustions += 1
+        if reserve >= 0 {
+            Glibc.close(reserve)
+            let socket = accept(descriptor, nil, nil)
+            if socket >= 0 { Glibc.close(socket) }
+            reserve = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        }
+        guard let event = unsafe event else { return }
+        unsafe event_del(event)
+        pause = loop.after(.milliseconds(100)) { [weak self] in self?.resume() }
+    }
+
+    private func resume() {
+        pause = nil
+        guard let event = unsafe event else { return }
+        if reserve < 0 { reserve = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        unsafe event_add(event, nil)
+    }
+
+    private static func boundPort(_ descriptor: Int32) -> UInt16 {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        _ = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor, $0, &length)
+            }
+        }
+        return unsafe withUnsafeBytes(of: &storage) {
+            unsafe $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self).bigEndian
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// Full downloads, spooled: one snapshot is written to a file without a name and then sent from there, so that no
+// read transaction waits for a socket and memory stays flat at any size. A shop's tills that start together share
+// one file: whoever asks while it is being written, or shortly after, gets the same.
+
+import CLinux
+import Domain
+import FanOut
+import Glibc
+import Journal
+import Lanes
+import Synchronization
+
+/// A file without a name; its space is freed when the last holder lets go. Immutable once written.
+final class Spool: Sendable {
+    let descriptor: Int32
+    let length: Int
+    let summary: FullSummary
+
+    init(descriptor: Int32, length: Int, summary: FullSummary) {
+        self.descriptor = descriptor
+        self.length = length
+        self.summary = summary
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// The disk took no more, or no file could be made.
+struct SpoolFailed: Error {
+    let errno: Int32
+}
+
+/// Makes and shares spools. From any lane.
+final class SpoolBook: Sendable {
+    typealias Waiter = @Sendable (Result<Spool, any Error>) -> Void
+
+    private enum Entry {
+        case writing([Waiter])
+        case written(Spool, at: Timestamp)
+    }
+
+    private let entries = Mutex<[Scope: Entry]>([:])
+    private let readers: ReaderPool
+    private let directory: String
+    private let clock: WallClock
+    /// How long a finished spool is handed to newcomers. They continue from its token: older is not wrong.
+    private let shareFor: Int64
+
+    /// - Parameter directory: On a disk with room for the largest business.
+    init(readers: ReaderPool, directory: String, clock: WallClock, shareForMilliseconds: Int64 = 2_000) {
+        self.readers = readers
+        self.directory = directory
+        self.clock = clock
+        shareFor = shareForMilliseconds * 1_000
+    }
+
+    /// Hands out a spool of that scope. `waiter` is called once, from a reader's lane or at once.
+    func spool(_ scope: Scope, _ waiter: @escaping Waiter) {
+        let now = clock.now
+        let shareFor = shareFor
+        enum Turn { case take(Spool), wait, write }
+        let turn: Turn = entries.withLock { entries in
+            switch entries[scope] {
+            case .written(let spool, let at) where now.microseconds - at.microseconds < shareFor:
+                return .take(spool)
+            case .writing(let waiters):
+                entries[scope] = .writing(waiters + [waiter])
+                return .wait
+            default:
+                entries[scope] = .writing([waiter])
+                return .write
+            }
+        }
+        switch turn {
+        case .take(let spool): waiter(.success(spool))
+        case .wait: break
+        case .write: write(scope, openedAt: now)
+        }
+    }
+
+    private func write(_ scope: Scope, openedAt: Timestamp) {
+        let directory = directory
+        do {
+            try readers.submit(.answer) { [self] reader in
+                finish(scope, Result { try Self.write(scope, reader: reader, directory: directory) }, openedAt)
+            }
+        } catch {
+            finish(scope, .failure(error), openedAt)
+        }
+    }
+
+    private func finish(_ scope: Scope, _ result: Result<Spool, any Error>, _ openedAt: Timestamp) {
+        let waiters = entries.withLock { entries -> [Waiter] in
+            guard case .writing(let waiters) = entries[scope] else { return [] }
+            if case .success(let spool) = result {
+                entries[scope] = .written(spool, at: openedAt)
+            } else {
+                entries[scope] = nil
+            }
+            return waiters
+        }
+        for waiter in waiters { waiter(result) }
+    }
+
+    /// Lets go of finished spools that are no longer handed out. Every few seconds.
+    func sweep() {
+        let now = clock.now
+        let shareFor = shareFor
+        entries.withLock { entries in
+            entries = entries.filter { _, entry in
+                if case .written(_, let at) = entry { now.microseconds - at.microseconds < shareFor } else { true }
+            }
+        }
+    }
+
+    private static func write(_ scope: Scope, reader: any StateReader, directory: String) throws -> Spool {
+        let descriptor = unsafe clinux_unnamed_file(directory)
+        guard descriptor >= 0 else { throw SpoolFailed(errno: errno) }
+        var length = 0
+        do {
+            let summary = try reader.full(scope: scope) { piece in
+                try append(piece, to: descriptor)
+                length += piece.count
+            }
+            return Spool(descriptor: descriptor, length: length, summary: summary)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    private static func append(_ bytes: [UInt8], to descriptor: Int32) throws {
+        var done = 0
+        while done < bytes.count {
+            let offset = done
+            let written = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.write(descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
+            }
+            guard written > 0 else { throw SpoolFailed(errno: errno) }
+            done += written
+        }
+    }
+}

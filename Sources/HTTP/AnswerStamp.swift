@@ -1,0 +1,65 @@
+// What every answer carries: Date, X-Server-Timestamp, X-Request-Id.
+
+public import Domain
+public import Lanes
+
+/// Stamps the answers of one loop. Lives on that loop.
+public final class AnswerStamp {
+    private let clock: WallClock
+    private let prefix: String
+    private var count = 0
+    private var date: (second: Int64, text: String) = (-1, "")
+
+    /// - Parameter prefix: Different for every loop and start, so that ids are unique over restarts.
+    public init(clock: WallClock, prefix: String) {
+        self.clock = clock
+        self.prefix = prefix
+    }
+
+    /// The next id; never taken from the client.
+    public func nextRequestID() -> String {
+        count += 1
+        return "\(prefix)-\(String(count, radix: 36))"
+    }
+
+    func fields(requestID: String) -> [(name: String, value: String)] {
+        let now = clock.now
+        let second = now.microseconds / 1_000_000
+        if date.second != second { date = (second, HTTPDate.text(now)) }
+        return [
+            ("Date", date.text), ("X-Server-Timestamp", now.description), ("X-Request-Id", requestID),
+        ]
+    }
+}
+
+/// IMF-fixdate, RFC 9110 § 5.6.7.
+public enum HTTPDate {
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`
+    public static func text(_ time: Timestamp) -> String {
+        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let iso = Array(time.description.utf8)
+        func part(_ range: Range<Int>) -> String { String(decoding: iso[range], as: UTF8.self) }
+        let weekday = days[Int(((time.microseconds / 86_400_000_000) % 7 + 7) % 7)]
+        let month = months[max(0, min(11, (Int(part(5..<7)) ?? 1) - 1))]
+        return "\(weekday), \(part(8..<10)) \(month) \(part(0..<4)) \(part(11..<19)) GMT"
+    }
+}
+
+extension Response {
+    /// What a request that could not be parsed is answered.
+    static func refusal(_ error: ParseError) -> Response {
+        switch error {
+        case .malformed(let reason): .error(400, "bad_request", reason.text)
+        case .lineTooLong: .error(414, "uri_too_long", "The request line is too long.")
+        case .headTooLarge: .error(431, "headers_too_large", "The request head is too large.")
+        case .bodyTooLarge: .error(413, "content_too_large", "The request body is too large.")
+        case .unknownTransferCoding: .error(501, "not_implemented", "Only chunked transfer coding is understood.")
+        case .unsupportedVersion: .error(505, "http_version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        }
+    }
+
+    var closesConnection: Bool {
+        fields.contains { $0.name.lowercased() == "connection" && $0.value.lowercased() == "close" }
+    }
+}

@@ -1,0 +1,290 @@
+// One connection's requests and answers, in order. Each phase has one absolute deadline: a peer that sends a byte
+// a second never gets further than one that sends none.
+//
+//     idle ─► head ─► body ─► answering (a worker may be busy) ─► writing ─► idle …
+//                                        └─► handed over to a stream, and this is gone
+//
+// A request is parsed only when the one before it was answered: pipelined ones wait in a bounded buffer.
+
+public import Lanes
+
+/// Decides what is answered. Lives on the loop.
+public protocol Responder: AnyObject {
+    /// Leads to exactly one `answer`, or to `takeOver`, now or later.
+    func respond(to request: Request, on exchange: Exchange)
+    /// An answer was written whole or given up; for logs and counts.
+    func answered(_ request: Request?, status: Int, bytes: Int)
+}
+
+/// Paces and bounds of a connection.
+public struct ExchangeSettings: Sendable {
+    public var parser = ParserLimits()
+    public var headTime = Duration.seconds(10)
+    public var bodyTime = Duration.seconds(30)
+    /// Without any byte taken by the peer.
+    public var writeStallTime = Duration.seconds(10)
+    public var idleTime = Duration.seconds(75)
+    /// After an error, for the peer to read it.
+    public var lingerTime = Duration.seconds(1)
+    /// Pipelined bytes held while an answer is under way.
+    public var aheadBytesMax = 16 * 1_024
+
+    public init() {}
+}
+
+/// HTTP on one byte stream. Lives on the stream's loop.
+public final class Exchange: ByteStreamOwner {
+    private enum Phase { case idle, head, body, answering, writing, lingering, ended }
+
+    private let stream: any ByteStream
+    private let lane: any TimedLane
+    private let settings: ExchangeSettings
+    private unowned let responder: any Responder
+    private let stamp: AnswerStamp
+    private var parser: RequestParser
+    private var phase = Phase.idle
+    private var deadline: (any Alarm)?
+    private var request: Request?
+    private var closesAfter = false
+    private var out: [UInt8] = []
+    private var outOffset = 0
+    private var file: (descriptor: Int32, offset: Int64, left: Int, owner: AnyObject)?
+    private var status = 0
+    private var written = 0
+    /// Identifies the request in answers and logs.
+    public private(set) var requestID = ""
+
+    /// Takes the stream over and waits for a request.
+    public init(
+        stream: any ByteStream, lane: any TimedLane, settings: ExchangeSettings, responder: any Responder,
+        stamp: AnswerStamp
+    ) {
+        self.stream = stream
+        self.lane = lane
+        self.settings = settings
+        self.responder = responder
+        self.stamp = stamp
+        parser = RequestParser(limits: settings.parser)
+        stream.owner = self
+        enter(.head)
+    }
+
+    public var peerAddress: String { stream.peerAddress }
+
+    // MARK: Answers
+
+    /// The one answer to the current request. Ignored when the peer has gone.
+    public func answer(_ response: Response) {
+        guard phase == .answering else { return }
+        let isHead = request?.method == "HEAD"
+        status = response.status
+        closesAfter = closesAfter || response.closesConnection
+        out = head(of: response, framed: true)
+        outOffset = 0
+        if !isHead {
+            switch response.body {
+            case .none: break
+            case .bytes(let bytes): out.append(contentsOf: bytes)
+            case .file(let descriptor, let length, let owner): file = (descriptor, 0, length, owner)
+            }
+        }
+        enter(.writing)
+        write()
+    }
+
+    /// A way to answer from another lane.
+    public var reply: Reply { Reply(exchange: Confined(WeakExchange(self), to: lane)) }
+
+    /// The head that this exchange would send, for an answer that the caller writes itself.
+    public func head(of response: Response, framed: Bool) -> [UInt8] {
+        var response = response
+        response.fields += stamp.fields(requestID: requestID)
+        if closesAfter || !framed { response.fields.append(("Connection", "close")) }
+        return response.head(framed: framed)
+    }
+
+    /// Hands the stream over: this exchange is over, and tells nobody. Nil when the peer has sent more than its
+    /// request, or has gone.
+    public func takeOver() -> (any ByteStream)? {
+        guard phase == .answering else { return nil }
+        deadline?.cancel()
+        phase = .ended
+        guard parser.bufferedBytes == 0 else {
+            stream.close()
+            return nil
+        }
+        stream.owner = nil
+        return stream
+    }
+
+    // MARK: ByteStreamOwner
+
+    public func streamReceived(_ bytes: Span<UInt8>) {
+        switch phase {
+        case .lingering, .ended: return
+        case .idle: enter(.head)
+        default: break
+        }
+        parser.receive(bytes)
+        if phase == .head || phase == .body { proceed() }
+        if parser.bufferedBytes > settings.aheadBytesMax, phase == .answering || phase == .writing {
+            stream.pauseReading()
+        }
+    }
+
+    public func streamIsWritable() { write() }
+
+    public func streamClosed() {
+        deadline?.cancel()
+        let wasBusy = phase == .answering || phase == .writing
+        phase = .ended
+        if wasBusy { responder.answered(request, status: 499, bytes: written) }
+    }
+
+    // MARK: Steps
+
+    private func proceed() {
+        do {
+            switch try parser.next() {
+            case .needsMore:
+                if phase == .head, parser.isInBody { enter(.body) }
+            case .expectsContinue:
+                enter(.body)
+                let interim = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+                _ = stream.send(interim.span)
+                proceed()
+            case .request(let request):
+                self.request = request
+                closesAfter = !request.keepsAlive
+                requestID = stamp.nextRequestID()
+                enter(.answering)
+                responder.respond(to: request, on: self)
+            }
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func refuse(_ error: ParseError) {
+        requestID = stamp.nextRequestID()
+        request = nil
+        closesAfter = true
+        phase = .answering
+        answer(.refusal(error))
+    }
+
+    private func write() {
+        guard phase == .writing else { return }
+        while outOffset < out.count {
+            let bytes = out
+            guard let taken = stream.send(bytes.span.extracting(outOffset..<bytes.count)) else { return }
+            outOffset += taken
+            written += taken
+            if taken == 0 || outOffset < out.count { return stalled(progress: taken > 0) }
+        }
+        while var part = file, part.left > 0 {
+            guard let taken = stream.send(file: part.descriptor, from: &part.offset, count: part.left) else { return }
+            part.left -= taken
+            written += taken
+            file = part
+            if taken == 0 || part.left > 0 { return stalled(progress: taken > 0) }
+        }
+        finishAnswer()
+    }
+
+    private func stalled(progress: Bool) {
+        if progress { enter(.writing) }
+        stream.whenWritable()
+    }
+
+    private func finishAnswer() {
+        responder.answered(request, status: status, bytes: written)
+        let wasRefused = request == nil
+        request = nil
+        out = []
+        outOffset = 0
+        file = nil
+        written = 0
+        if closesAfter {
+            // A peer that may still be sending must get the chance to read why nobody listens.
+            if wasRefused { return linger() }
+            return end()
+        }
+        enter(.idle)
+        stream.resumeReading()
+        if parser.bufferedBytes > 0 {
+            enter(.head)
+            // Not from within the last answer: a thousand pipelined requests must not be a thousand frames deep.
+            let next = Confined(WeakExchange(self), to: lane)
+            next.post { $0.exchange?.proceedWithBuffered() }
+        }
+    }
+
+    private func proceedWithBuffered() {
+        if phase == .head { proceed() }
+    }
+
+    private func linger() {
+        enter(.lingering)
+        stream.finishSending()
+        stream.resumeReading()
+    }
+
+    private func end() {
+        deadline?.cancel()
+        phase = .ended
+        stream.close()
+    }
+
+    // MARK: Deadlines
+
+    private func enter(_ phase: Phase) {
+        self.phase = phase
+        deadline?.cancel()
+        let time: Duration
+        switch phase {
+        case .idle: time = settings.idleTime
+        case .head: time = settings.headTime
+        case .body: time = settings.bodyTime
+        case .writing: time = settings.writeStallTime
+        case .lingering: time = settings.lingerTime
+        case .answering, .ended:
+            deadline = nil
+            return
+        }
+        deadline = lane.after(time) { [weak self] in self?.expired() }
+    }
+
+    private func expired() {
+        switch phase {
+        case .head where parser.bufferedBytes > 0, .body:
+            requestID = stamp.nextRequestID()
+            request = nil
+            closesAfter = true
+            phase = .answering
+            answer(.error(408, "request_timeout", "The request did not arrive in time."))
+        case .writing:
+            responder.answered(request, status: 499, bytes: written)
+            phase = .ended
+            stream.abort()
+        case .idle, .head, .lingering: end()
+        case .answering, .ended: break
+        }
+    }
+}
+
+/// Answers an exchange from any lane. Nothing happens if its peer has gone.
+public struct Reply: Sendable {
+    fileprivate let exchange: Confined<WeakExchange>
+
+    /// The one answer. From any lane.
+    public func callAsFunction(_ response: Response) {
+        exchange.post { $0.exchange?.answer(response) }
+    }
+}
+
+/// Keeps a late answer from reviving a closed exchange. Lives on the exchange's loop.
+final class WeakExchange {
+    weak var exchange: Exchange?
+    init(_ exchange: Exchange) { self.exchange = exchange }
+}
