@@ -81,8 +81,7 @@ public import Lanes
     /// Full is not an error; anything else is reported as closed, later, from the loop.
     private func refused() -> Int? {
         if errno == EAGAIN || errno == EINTR || errno == ENOBUFS { return 0 }
-        let box = Confined(WeakStream(self), to: loop)
-        box.post { $0.stream?.broken() }
+        LaneReference(self, on: loop).post { $0.broken() }
         return nil
     }
 
@@ -183,10 +182,4 @@ public import Lanes
         var value = value
         unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
-}
-
-/// Keeps a late report from reviving a closed stream. Lives on the stream's loop.
-private final class WeakStream {
-    weak var stream: SocketStream?
-    init(_ stream: SocketStream) { self.stream = stream }
 }

@@ -93,7 +93,7 @@ public final class Exchange: ByteStreamOwner {
     }
 
     /// A way to answer from another lane.
-    public var reply: Reply { Reply(exchange: Confined(WeakExchange(self), to: lane)) }
+    public var reply: Reply { Reply(exchange: LaneReference(self, on: lane)) }
 
     /// The head that this exchange would send, for an answer that the caller writes itself.
     public func head(of response: Response, framed: Bool) -> [UInt8] {
@@ -215,8 +215,7 @@ public final class Exchange: ByteStreamOwner {
         if parser.bufferedBytes > 0 {
             enter(.head)
             // Not from within the last answer: a thousand pipelined requests must not be a thousand frames deep.
-            let next = Confined(WeakExchange(self), to: lane)
-            next.post { $0.exchange?.proceedWithBuffered() }
+            LaneReference(self, on: lane).post { $0.proceedWithBuffered() }
         }
     }
 
@@ -275,16 +274,10 @@ public final class Exchange: ByteStreamOwner {
 
 /// Answers an exchange from any lane. Nothing happens if its peer has gone.
 public struct Reply: Sendable {
-    fileprivate let exchange: Confined<WeakExchange>
+    fileprivate let exchange: LaneReference<Exchange>
 
     /// The one answer. From any lane.
     public func callAsFunction(_ response: Response) {
-        exchange.post { $0.exchange?.answer(response) }
+        exchange.post { $0.answer(response) }
     }
-}
-
-/// Keeps a late answer from reviving a closed exchange. Lives on the exchange's loop.
-final class WeakExchange {
-    weak var exchange: Exchange?
-    init(_ exchange: Exchange) { self.exchange = exchange }
 }

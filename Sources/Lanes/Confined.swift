@@ -45,3 +45,25 @@ public final class Confined<Value>: @unchecked Sendable {
         lane.post { unsafe withExtendedLifetime(last) {} }
     }
 }
+
+/// A way back to an object that lives on a lane, for answers from elsewhere. Keeps nothing alive.
+///
+/// `@unchecked Sendable` is right because the object is only ever reached inside work posted to its lane.
+public final class LaneReference<Object: AnyObject>: @unchecked Sendable {
+    private let lane: any Lane
+    private weak var object: Object?
+
+    /// On the object's lane only.
+    public init(_ object: Object, on lane: any Lane) {
+        precondition(lane.isCurrent, "a reference was made off its lane")
+        self.object = object
+        self.lane = lane
+    }
+
+    /// Runs `body` on the object's lane, later, if the object still lives. From anywhere.
+    public func post(_ body: @Sendable @escaping (Object) -> Void) {
+        lane.post { [self] in
+            if let object { body(object) }
+        }
+    }
+}
