@@ -1,0 +1,180 @@
+// Every setting of the gateway as one value: read once at start, handed down by value, never looked up again.
+// The values written here are the defaults, and the only place where they stand; names, bounds and prose are
+// in `SettingsTable`. A configuration that `load` returned has passed every check.
+
+/// What the gateway was told to be. A value without identity: copies are cheap and never change behind a
+/// reader.
+public struct Configuration: Hashable, Sendable {
+    public var server = Server()
+    public var database = Database()
+    public var journal = Journal()
+    public var retention = Retention()
+    public var stream = Stream()
+    public var pages = Pages()
+    public var limits = Limits()
+    public var credentials = Credentials()
+    public var browser = Browser()
+    public var drain = Drain()
+    public var logs = Logs()
+
+    /// The defaults: a gateway that works with no file at all.
+    public init() {}
+
+    /// Where it listens.
+    public struct Server: Hashable, Sendable {
+        public var listen = ListenAddress.loopback(port: 8787)
+        public var adminListen = ListenAddress.loopback(port: 9180)
+        /// Event loops; 0: one per core.
+        public var loops = 0
+        public var acceptBacklog = 4096
+        /// The address tills use, without a slash at its end; empty: URLs in answers are paths.
+        public var publicURL = ""
+        /// Peers whose `X-Forwarded-For` is believed.
+        public var trustedProxies: [AddressRange] = []
+    }
+
+    /// Which database it sits beside.
+    public struct Database: Hashable, Sendable {
+        public var path = "data/shop.db"
+        public var mode = DatabaseMode.embedded
+        public var gatewayPath = "data/gateway.db"
+        /// The entity catalogue; empty: the embedded shop's own.
+        public var catalogue = ""
+        public var durability = Durability.full
+        public var readers = 4
+        public var busyTimeout = Duration.seconds(5)
+    }
+
+    /// How commits are noticed.
+    public struct Journal: Hashable, Sendable {
+        public var wakeWindow = Duration.milliseconds(50)
+        public var wakePoll = Duration.microseconds(500)
+        public var safetyPoll = Duration.milliseconds(500)
+        public var fileCheck = Duration.seconds(1)
+    }
+
+    /// What is kept, and for how long.
+    public struct Retention: Hashable, Sendable {
+        public var journalAge = Duration.seconds(7 * 86_400)
+        public var journalRows = 1_000_000
+        public var tombstones = Duration.seconds(30 * 86_400)
+        public var maxOffline = Duration.seconds(180 * 86_400)
+        public var syncLogs = Duration.seconds(30 * 86_400)
+    }
+
+    /// The live stream.
+    public struct Stream: Hashable, Sendable {
+        public var heartbeat = Duration.seconds(15)
+        public var retryBase = Duration.seconds(2)
+        public var retryJitter = Duration.seconds(3)
+        public var tailSize = ByteSize.mebibytes(4)
+        public var tailFrames = 4096
+        public var tailLinger = Duration.seconds(60)
+        public var entitySets = 16
+        /// Zero: streams live until somebody closes them.
+        public var lifetime = Duration.zero
+        public var lifetimeJitterPercent = 20
+        public var slowSize = ByteSize.mebibytes(1)
+        public var slowAge = Duration.seconds(30)
+        public var sendBuffer = ByteSize.kibibytes(64)
+        public var unsentLowWater = ByteSize.kibibytes(16)
+        public var userTimeout = Duration.seconds(45)
+    }
+
+    /// How much one answer or frame holds.
+    public struct Pages: Hashable, Sendable {
+        public var defaultRecords = 1_000
+        public var maxRecords = 10_000
+        public var backlogMinRecords = 100
+        public var frameMaxRecords = 1_000
+        /// What a till without a stream is advised to wait between polls.
+        public var pollAdvice = Duration.seconds(30)
+    }
+
+    /// What one process, business, address or request may take.
+    public struct Limits: Hashable, Sendable {
+        public var connections = 20_000
+        public var streamsPerBusiness = 5_000
+        public var connectionsPerAddress = 2_000
+        public var streamsPerDevice = 8
+        public var headSize = ByteSize.kibibytes(16)
+        public var bodySize = ByteSize.mebibytes(1)
+        public var headTime = Duration.seconds(10)
+        public var bodyTime = Duration.seconds(30)
+        public var writeTime = Duration.seconds(10)
+        public var idleTime = Duration.seconds(75)
+        public var readsInFlight = 64
+        public var readsInFlightPerBusiness = 8
+        public var backlogRecordsPerSecond = 100_000
+    }
+
+    /// How long what was handed out stays good.
+    public struct Credentials: Hashable, Sendable {
+        public var ticketLifetime = Duration.seconds(60)
+        public var reconnectLifetime = Duration.seconds(30 * 86_400)
+        public var revocationCheck = Duration.milliseconds(500)
+    }
+
+    /// What pages of other origins may do.
+    public struct Browser: Hashable, Sendable {
+        public var origins: [WebOrigin] = []
+        public var preflightAge = Duration.seconds(600)
+        public var cookieSameSite = SameSite.lax
+        public var cookieSecure = false
+        public var cookiePath = "/"
+    }
+
+    /// How a gateway leaves.
+    public struct Drain: Hashable, Sendable {
+        public var window = Duration.seconds(10)
+        public var closesPerSecond = 2_000
+    }
+
+    /// What it writes about its work.
+    public struct Logs: Hashable, Sendable {
+        public var format = LogFormat.text
+        public var level = LogLevel.info
+        public var addresses = AddressDetail.full
+    }
+}
+
+/// Whose database file it is.
+public enum DatabaseMode: String, Hashable, Sendable, CaseIterable {
+    /// Tidings creates the shop database.
+    case embedded
+    /// The file belongs to an application; hooks and journal live in it, nothing else.
+    case attached
+}
+
+/// SQLite's `synchronous`, for our own writes.
+public enum Durability: String, Hashable, Sendable, CaseIterable {
+    /// An acknowledged write survives a power cut.
+    case full
+    /// It survives a crash of the process, not always of the machine.
+    case normal
+}
+
+/// The `SameSite` of the reconnect cookie.
+public enum SameSite: String, Hashable, Sendable, CaseIterable {
+    case lax
+    case none
+}
+
+/// How log lines are written.
+public enum LogFormat: String, Hashable, Sendable, CaseIterable {
+    case text
+    case json
+}
+
+/// What is worth a line; each level includes those behind it.
+public enum LogLevel: String, Hashable, Sendable, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+}
+
+/// How much of a peer's address is written down.
+public enum AddressDetail: String, Hashable, Sendable, CaseIterable {
+    case full
+    /// IPv4 to its /24, IPv6 to its /48.
+    case truncated
+    case none
+}
