@@ -34,6 +34,7 @@ let package = Package(
             providers: [.apt(["libevent-dev"])]),
 
         .target(name: "CLinux"),
+        .target(name: "CSQLite"),
 
         .target(name: "Domain", swiftSettings: house),
         .target(name: "Telemetry", dependencies: ["Domain"], swiftSettings: house),
@@ -49,7 +50,7 @@ let package = Package(
         .target(
             name: "SQLiteEngine",
             dependencies: [
-                "Journal", "Domain", "Lanes", "Telemetry",
+                "CSQLite", "CLinux", "Journal", "Domain", "Lanes", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],

@@ -107,6 +107,25 @@ public struct JSONWriter: Sendable {
         bytes.append(0x22)
     }
 
+    /// A quoted string of RFC 4648 base64, padded.
+    public mutating func base64(_ data: Span<UInt8>) {
+        bytes.append(0x22)
+        var index = 0
+        while index < data.count {
+            let left = min(3, data.count - index)
+            var group = 0
+            for offset in 0..<3 { group = group << 8 | (offset < left ? Int(data[index + offset]) : 0) }
+            for place in 0..<4 {
+                bytes.append(place <= left ? Self.base64Alphabet[group >> (18 - 6 * place) & 63] : 0x3D)
+            }
+            index += 3
+        }
+        bytes.append(0x22)
+    }
+
+    private static let base64Alphabet =
+        Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
     private mutating func append(_ utf8: Span<UInt8>, from start: Int, to end: Int) {
         guard start < end else { return }
         unsafe utf8.extracting(start..<end).withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }

@@ -18,7 +18,7 @@ public final class TotalsLedger: Sendable {
         }
     }
 
-    /// All of it: what a checkpoint stores.
+    /// All of it.
     public struct Book: Sendable {
         public var at: Head
         public var totals: [BusinessID: [EntityNumber: Total]]
@@ -52,6 +52,6 @@ public final class TotalsLedger: Sendable {
         book.withLock { Balance(at: $0.at, totals: $0.totals[business] ?? [:]) }
     }
 
-    /// Everything, for a checkpoint. O(businesses).
-    public var snapshot: Book { book.withLock { $0 } }
+    /// Up to where it is counted.
+    public var countedTo: Head { book.withLock { $0.at } }
 }

@@ -1,0 +1,123 @@
+// Follows the journal. A wake is a hint, the poll is the promise:
+//
+//     a write to the -wal, or our own commit ──► a window of 50 ms, asking every 0.5 ms
+//     nothing at all                         ──► asking every 500 ms
+//
+// inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498 of
+// 1,500 commits only at the next one. Reading is repeated until nothing new is there, one snapshot at a time, and
+// no snapshot is open while the sink works.
+
+public import Domain
+public import Lanes
+
+/// Paces of the tailer.
+public struct TailerSettings: Sendable {
+    public var window = Duration.milliseconds(50)
+    public var poll = Duration.microseconds(500)
+    public var safetyPoll = Duration.milliseconds(500)
+    /// Rows of one business in one snapshot beyond which it is read as pages.
+    public var rowsMax = 2_000
+
+    public init() {}
+}
+
+/// How the tailing goes.
+public struct TailerStatus: Hashable, Sendable {
+    /// Nil until the first opening succeeded.
+    public var head: Head?
+    /// What went wrong last, while it still does.
+    public var failure: String?
+    public var snapshots = 0
+    public var rows = 0
+    public var histories = 0
+}
+
+/// Reads snapshots and hands them to its sink. Lives on its worker lane, and may block there.
+public final class Tailer {
+    private let source: any ChangeSource
+    private let sink: any TailSink
+    private let lane: any TimedLane
+    private let settings: TailerSettings
+    private let report: (TailerStatus) -> Void
+    private var position: Head?
+    private var windowEnds = ContinuousClock.now
+    private var alarm: (any Alarm)?
+    private var isStopped = false
+    private var failures = 0
+    private var status = TailerStatus() {
+        didSet { if status != oldValue { report(status) } }
+    }
+
+    /// - Parameter report: Told of every change of the status, on the lane.
+    public init(
+        source: any ChangeSource, sink: any TailSink, lane: any TimedLane, settings: TailerSettings,
+        report: @escaping (TailerStatus) -> Void
+    ) {
+        self.source = source
+        self.sink = sink
+        self.lane = lane
+        self.settings = settings
+        self.report = report
+    }
+
+    /// Opens the journal and follows it from its head on.
+    public func start() { turn() }
+
+    /// Somebody may be committing: look closely for a while. On the lane.
+    public func wake() {
+        guard !isStopped else { return }
+        let wasOpen = windowEnds > ContinuousClock.now
+        windowEnds = ContinuousClock.now + settings.window
+        guard !wasOpen else { return }
+        turn()
+    }
+
+    /// Reads no more.
+    public func stop() {
+        isStopped = true
+        alarm?.cancel()
+    }
+
+    /// One look, and the alarm for the next.
+    private func turn() {
+        guard !isStopped else { return }
+        alarm?.cancel()
+        var pause = settings.safetyPoll
+        do {
+            try look()
+            failures = 0
+            if status.failure != nil { status.failure = nil }
+            if windowEnds > ContinuousClock.now { pause = settings.poll }
+        } catch let change as HistoryChanged {
+            status.failure = "\(change.why)"
+            position = nil
+            pause = settings.poll
+        } catch {
+            failures += 1
+            status.failure = "\(error)"
+            // Twice as long each time, up to the safety poll: a locked or full disk is not helped by asking.
+            pause = min(settings.safetyPoll, settings.poll * (1 << min(failures, 10)))
+        }
+        alarm = lane.after(pause) { [weak self] in self?.turn() }
+    }
+
+    private func look() throws {
+        if position == nil {
+            let head = try source.open()
+            position = head
+            status.head = head
+            status.histories += 1
+            sink.historyBegan(at: head)
+        }
+        guard try source.hasNews() else { return }
+        while let from = position {
+            let snapshot = try source.read(after: from, interest: sink.interest, rowsMax: settings.rowsMax)
+            guard snapshot.head.seq > from.seq else { return }
+            position = snapshot.head
+            sink.publish(snapshot)
+            status.head = snapshot.head
+            status.snapshots += 1
+            status.rows += snapshot.rows.count
+        }
+    }
+}

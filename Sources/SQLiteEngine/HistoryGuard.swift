@@ -1,0 +1,59 @@
+// Whether the database at hand is the history that was served, decided once at every opening. Position and inode
+// prove nothing: a restore in place keeps the inode, and later writes lift the head past what was served. The
+// proof is the nonce of the row at the last served seq; without a proof a new epoch begins, and every till is told.
+
+import Domain
+import GRDB
+import Lanes
+
+/// Judges openings and remembers what was served. Lives on the tailer's lane.
+final class HistoryGuard {
+    private let file: DatabaseFile
+    private let side: SideFile
+    private let boot = SideFile.bootID
+
+    init(file: DatabaseFile, side: SideFile) {
+        self.file = file
+        self.side = side
+    }
+
+    /// The head to start from, in the epoch in force; a new epoch is written when history cannot be proven.
+    func agree() throws -> Head {
+        let queue = try file.open(.writer)
+        let head = try queue.inDatabase { db in
+            var head = Head(epoch: Epoch(0), seq: .zero, nonce: .none)
+            try db.inTransaction(.immediate) {
+                let journal = try JournalStatements(db)
+                head = try journal.head()
+                if try !isProven(head, journal) {
+                    var random = SystemRandomNumberGenerator()
+                    let epoch = Epoch.random(using: &random)
+                    try db.execute(
+                        sql: "UPDATE tidings_meta SET value = ? WHERE key = 'epoch'", arguments: [epoch.description])
+                    head = Head(epoch: epoch, seq: head.seq, nonce: head.nonce)
+                }
+                return .commit
+            }
+            return head
+        }
+        try remember(head, clean: false)
+        return head
+    }
+
+    private func isProven(_ head: Head, _ journal: JournalStatements) throws -> Bool {
+        guard let served = side.read() else {
+            // Nothing was ever served from here, if nothing was ever written.
+            return head.seq == .zero
+        }
+        guard served.epoch == head.epoch, served.seq <= head.seq else { return false }
+        if served.seq > .zero {
+            guard let nonce = try journal.nonce(at: served.seq), nonce == served.nonce else { return false }
+        }
+        // After a crash of the machine, commits that did not wait for the disk may be gone though they were served.
+        return served.clean || served.boot == boot || file.synchronousFull
+    }
+
+    func remember(_ head: Head, clean: Bool) throws {
+        try side.replace(with: ServedMark(head: head, boot: boot, clean: clean))
+    }
+}

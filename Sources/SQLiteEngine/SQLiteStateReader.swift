@@ -1,0 +1,205 @@
+// Polls, backlogs and full downloads, out of the state index. Each call is one short snapshot; the token is
+// judged inside it, so that neither a purge nor a restore can come between the judgement and the answer.
+
+public import Domain
+import GRDB
+public import Journal
+public import Lanes
+
+/// Reads the state index over one read-only connection. Lives on its worker lane.
+public final class SQLiteStateReader: StateReader {
+    private let queue: DatabaseQueue
+    private let catalogue: EntityCatalogue
+    private let ledger: TotalsLedger
+    private let clock: WallClock
+    private let journal: JournalStatements
+    private var pages: [EntitySet: RawStatement] = [:]
+    private var encoders: [EntityNumber: RecordEncoder] = [:]
+    /// Records that the state index calls live and whose rows are not there: hooks were bypassed.
+    public private(set) var driftedRecords = 0
+
+    /// Opens a connection. Blocks.
+    public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, clock: WallClock) throws {
+        queue = try file.open(.reader)
+        self.catalogue = catalogue
+        self.ledger = ledger
+        self.clock = clock
+        journal = try queue.inDatabase { try JournalStatements($0) }
+    }
+
+    public func head() throws -> Head {
+        try queue.inDatabase { db in try db.snapshot { try journal.head() } }
+    }
+
+    public func page(after token: SyncToken, scope: Scope, limit: Int) throws -> Delta {
+        // Copied before the snapshot is opened: what was journaled in between is folded inside it.
+        let balance = ledger.balance(of: scope.business)
+        let now = clock.now
+        return try queue.inDatabase { db in
+            try db.snapshot {
+                let head = try journal.head()
+                try judge(token, scope: scope, head: head)
+                return try read(db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
+            }
+        }
+    }
+
+    /// Whether the token can be continued from, in this snapshot.
+    private func judge(_ token: SyncToken, scope: Scope, head: Head) throws {
+        guard token.epoch == head.epoch else { throw Refusal(.epoch) }
+        if let refusal = token.refusal(for: scope, generation: catalogue.generation) { throw refusal }
+        guard token.pos <= head.seq else { throw Refusal(.ahead) }
+        if let nonce = try journal.nonce(at: token.pos), nonce != token.nonce { throw Refusal(.epoch) }
+        // A round that has delivered nothing yet misses no tombstone.
+        if token.pos > .zero || token.base > .zero {
+            guard token.pos >= (try journal.floor(of: scope.business)) else { throw Refusal(.retention) }
+        }
+    }
+
+    private func read(
+        _ db: Database, after token: SyncToken, scope: Scope, limit: Int, head: Head,
+        balance: TotalsLedger.Balance, now: Timestamp
+    ) throws -> Delta {
+        var parts: [EntityNumber: EntityDelta] = [:]
+        for entity in scope.entities { parts[entity] = EntityDelta(entity) }
+        let statement = try pageStatement(db, scope.entities)
+        statement.bind(1, scope.business.key)
+        statement.bind(2, token.pos.rawValue)
+        statement.bind(3, Int64(limit) + 1)
+        var count = 0
+        var last = token.pos
+        var hasMore = false
+        try statement.forEach { row in
+            guard count < limit else { return hasMore = true }
+            count += 1
+            last = Seq(row.integer(2))
+            try add(row, base: token.base, to: &parts, db)
+        }
+        var next = token
+        next.entities = scope.entities
+        next.pos = hasMore ? last : head.seq
+        next.nonce = hasMore ? try journal.nonce(at: last) ?? .none : head.nonce
+        if !hasMore {
+            next.base = head.seq
+            let totals = try journal.totals(of: scope, from: balance, to: head)
+            for entity in scope.entities { parts[entity]?.total = totals[entity] ?? Total() }
+        }
+        return Delta(
+            from: token.pos, token: next, hasMore: hasMore, entities: scope.entities.compactMap { parts[$0] },
+            serverTime: now)
+    }
+
+    /// Columns: entity, id, seq, born, version, dead, device, operation.
+    private func add(_ row: RawStatement, base: Seq, to parts: inout [EntityNumber: EntityDelta], _ db: Database) throws {
+        guard let entity = EntityNumber(Int(row.integer(0))), let id = row.key(1) else { return }
+        if row.integer(5) != 0 {
+            parts[entity]?.deleted.append(id)
+        } else if let record = try encoder(of: entity, db)?.record(id, version: row.integer(4)) {
+            if row.integer(3) > base.rawValue {
+                parts[entity]?.created.append(record)
+            } else {
+                parts[entity]?.updated.append(record)
+            }
+        } else {
+            driftedRecords += 1
+            parts[entity]?.deleted.append(id)
+        }
+        if !row.isNull(7) {
+            parts[entity]?.origins.append((id, Origin(device: row.text(6), operation: row.text(7))))
+        }
+    }
+
+    private func pageStatement(_ db: Database, _ entities: EntitySet) throws -> RawStatement {
+        if let statement = pages[entities] { return statement }
+        let selects = entities.map { entity in
+            """
+            SELECT entity, id, seq, born, version, dead FROM tidings_state
+            WHERE business = ?1 AND entity = \(entity.rawValue) AND seq > ?2
+            """
+        }
+        // Each member of the compound walks its own index range; SQLite merges them by seq and stops at the limit.
+        let statement = try RawStatement(
+            db,
+            """
+            SELECT s.entity, s.id, s.seq, s.born, s.version, s.dead, j.device, j.operation
+            FROM (\(selects.joined(separator: "\nUNION ALL\n")) ORDER BY seq LIMIT ?3) s
+            LEFT JOIN tidings_journal j ON j.seq = s.seq
+            ORDER BY s.seq
+            """)
+        if pages.count >= 64 { pages.removeAll() }
+        pages[entities] = statement
+        return statement
+    }
+
+    private func encoder(of entity: EntityNumber, _ db: Database) throws -> RecordEncoder? {
+        if let encoder = encoders[entity] { return encoder }
+        guard let definition = catalogue[entity] else { return nil }
+        let encoder = try RecordEncoder(definition, db)
+        encoders[entity] = encoder
+        return encoder
+    }
+
+    // MARK: Full
+
+    /// Bytes after which a piece is handed over.
+    private static let pieceBytes = 64 * 1_024
+
+    public func full(scope: Scope, write: ([UInt8]) throws -> Void) throws -> FullSummary {
+        let balance = ledger.balance(of: scope.business)
+        let now = clock.now
+        return try queue.inDatabase { db in
+            try db.snapshot {
+                let head = try journal.head()
+                let totals = try journal.totals(of: scope, from: balance, to: head)
+                let token = head.token(for: scope, generation: catalogue.generation)
+                var json = JSONWriter(reserving: 2 * Self.pieceBytes)
+                json.raw("{\"success\":true,\"full\":true,\"data\":{")
+                var count = 0
+                for (index, entity) in scope.entities.enumerated() {
+                    if index > 0 { json.byte(0x2C) }
+                    count += try writeAll(entity, scope.business, db, &json, write)
+                    (totals[entity] ?? Total()).encode(to: &json)
+                    json.byte(0x7D)
+                }
+                json.raw("},")
+                Delta.encodeClosing(
+                    from: .zero, token: token, hasMore: false, recordCount: count, serverTime: now, to: &json)
+                json.byte(0x7D)
+                try write(json.bytes)
+                return FullSummary(token: token, recordCount: count)
+            }
+        }
+    }
+
+    /// `"products":{"created":[…],"updated":[],"deleted":[]`, piece by piece. Returns how many records.
+    private func writeAll(
+        _ entity: EntityNumber, _ business: BusinessID, _ db: Database, _ json: inout JSONWriter,
+        _ write: ([UInt8]) throws -> Void
+    ) throws -> Int {
+        json.name(catalogue.name(of: entity).text)
+        json.raw("{\"created\":[")
+        guard let definition = catalogue[entity], let encoder = try encoder(of: entity, db) else { return 0 }
+        let columns = ([definition.keyColumn] + RecordEncoder.columns(of: definition))
+            .map { "t." + quoted($0) }.joined(separator: ", ")
+        let statement = try RawStatement(
+            db,
+            """
+            SELECT s.version, \(columns)
+            FROM tidings_state s CROSS JOIN \(quoted(definition.table)) t ON t.\(quoted(definition.keyColumn)) = s.id
+            WHERE s.business = ?1 AND s.entity = \(entity.rawValue) AND s.dead = 0
+            """)
+        statement.bind(1, business.key)
+        var count = 0
+        try statement.forEach { row in
+            if count > 0 { json.byte(0x2C) }
+            encoder.encode(row, from: 1, version: row.integer(0), to: &json)
+            count += 1
+            if json.count >= Self.pieceBytes {
+                try write(json.bytes)
+                json.removeAll()
+            }
+        }
+        json.raw("],\"updated\":[],\"deleted\":[]")
+        return count
+    }
+}
