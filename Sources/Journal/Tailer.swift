@@ -44,6 +44,8 @@ public final class Tailer {
     private var alarm: (any Alarm)?
     private var isStopped = false
     private var failures = 0
+    /// News was announced and not read yet: the source says it once.
+    private var owesRead = true
     private var status = TailerStatus() {
         didSet { if status != oldValue { report(status) } }
     }
@@ -109,10 +111,11 @@ public final class Tailer {
             status.histories += 1
             sink.historyBegan(at: head)
         }
-        guard try source.hasNews() else { return }
+        if try source.hasNews() { owesRead = true }
+        guard owesRead else { return }
         while let from = position {
             let snapshot = try source.read(after: from, interest: sink.interest, rowsMax: settings.rowsMax)
-            guard snapshot.head.seq > from.seq else { return }
+            guard snapshot.head.seq > from.seq else { return owesRead = false }
             position = snapshot.head
             sink.publish(snapshot)
             status.head = snapshot.head

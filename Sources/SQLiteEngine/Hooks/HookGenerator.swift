@@ -1,0 +1,188 @@
+// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction, whoever
+// writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
+//
+// Rules that cost somebody data before they were rules (docs/ARCHITECTURE.md § Hooks):
+// - only ON CONFLICT DO UPDATE / DO NOTHING inside: the outer statement's conflict clause overrides OR REPLACE;
+// - `+NEW.id` against untyped keys: without the plus no index is used, and every write scans;
+// - a NULL business makes no journal row, and never fails the writer;
+// - delete hooks take the business from the state index, never from OLD: after a cascade the parent is gone;
+// - a REPLACE through a second UNIQUE key deletes without a delete trigger: BEFORE hooks note possible victims,
+//   AFTER hooks journal those that are gone. Right with `recursive_triggers` off and on.
+
+public import Domain
+
+/// One trigger: its name and its whole SQL.
+public struct Hook: Hashable, Sendable {
+    public let name: String
+    public let table: String
+    public let sql: String
+}
+
+/// Writes the hooks of a catalogue. A value.
+public struct HookGenerator: Sendable {
+    /// Whether the state index's version is written back to the row (embedded), or the row is left alone (attached).
+    public let writesVersionBack: Bool
+
+    public init(writesVersionBack: Bool) { self.writesVersionBack = writesVersionBack }
+
+    /// Every hook, the state index's own first.
+    public func hooks(of catalogue: EntityCatalogue) -> [Hook] {
+        [Hook(name: "tidings_apply", table: "tidings_journal", sql: JournalSchema.applyTrigger)]
+            + catalogue.entities.flatMap(hooks(of:))
+    }
+
+    /// The hooks of one table.
+    public func hooks(of entity: EntityDefinition) -> [Hook] {
+        let parts = HookParts(entity, writesVersionBack: writesVersionBack)
+        var hooks: [Hook] = []
+        func add(_ suffix: String, _ event: String, when: String? = nil, _ statements: [String]) {
+            guard !statements.isEmpty else { return }
+            let name = "tidings_\(entity.name)_\(suffix)"
+            let condition = when.map { "\nWHEN \($0)" } ?? ""
+            let body = statements.map { "  " + $0 + ";" }.joined(separator: "\n")
+            hooks.append(
+                Hook(
+                    name: name, table: entity.table,
+                    sql: "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"))
+        }
+        add("bi", "BEFORE INSERT", parts.noteVictims(isUpdate: false))
+        add("bu", "BEFORE UPDATE", parts.noteVictims(isUpdate: true))
+        add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)"), parts.journalLife] + parts.writeBack)
+        add(
+            "u", "AFTER UPDATE", when: parts.isVisibleChange,
+            parts.journalVictims + [parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)"), parts.journalLife]
+                + parts.writeBack)
+        add("d", "AFTER DELETE", [parts.journalDeleted])
+        return hooks
+    }
+}
+
+/// The statements hooks are made of, for one table. A value.
+private struct HookParts {
+    let number: UInt8
+    let table: String
+    let key: String
+    let business: String
+    let isLive: String
+    let wasLive: String
+    let newVersion: String
+    let isVisibleChange: String
+    let writeBack: [String]
+    private let replaceKeys: [[String]]
+
+    private static let into = "INSERT INTO tidings_journal(entity, business, id, op, version, was, device, operation)"
+    private static let origin = "(SELECT device FROM tidings_origin), (SELECT operation FROM tidings_origin)"
+
+    init(_ entity: EntityDefinition, writesVersionBack: Bool) {
+        number = entity.number.rawValue
+        table = quoted(entity.table)
+        key = quoted(entity.keyColumn)
+        replaceKeys = entity.replaceKeys
+        let businessColumn: String?
+        switch entity.business {
+        case .column(let column):
+            businessColumn = quoted(column)
+            business = "NEW.\(quoted(column))"
+        case .fixed(let fixed):
+            businessColumn = nil
+            business = Self.literal(fixed)
+        }
+        isLive = entity.deletedAtColumn.map { "(NEW.\(quoted($0)) IS NULL)" } ?? "1"
+        wasLive = entity.deletedAtColumn.map { "(OLD.\(quoted($0)) IS NULL)" } ?? "1"
+        let last = "(SELECT max(version) FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key))"
+        let column = entity.versionColumn.map(quoted)
+        newVersion = "max(\(column.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
+
+        let visible =
+            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn].compactMap(\.self)
+            .map(quoted) + [businessColumn].compactMap(\.self) + entity.fields.map { quoted($0.column) }
+        var changes = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }
+        // A new version alone is a change too, unless it is the one that was just written back.
+        if let column { changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))") }
+        isVisibleChange = changes.joined(separator: "\n  OR ")
+        if let column, writesVersionBack {
+            writeBack = [
+                """
+                UPDATE \(table) SET \(column) = \(last)
+                    WHERE \(key) = NEW.\(key) AND \(column) IS NOT \(last)
+                      AND EXISTS(SELECT 1 FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key))
+                """
+            ]
+        } else {
+            writeBack = []
+        }
+    }
+
+    private static func literal(_ key: Key) -> String {
+        switch key {
+        case .integer(let value): String(value)
+        case .text(let value): "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        }
+    }
+
+    /// Rows that this statement may be about to replace through another UNIQUE key, or through a changed key.
+    func noteVictims(isUpdate: Bool) -> [String] {
+        guard !replaceKeys.isEmpty else { return [] }
+        let own = isUpdate ? "OLD.\(key)" : "NEW.\(key)"
+        var notes = replaceKeys.map { columns in
+            let match = columns.map { "y.\(quoted($0)) = NEW.\(quoted($0))" }.joined(separator: " AND ")
+            return """
+                INSERT INTO tidings_suspect(entity, id) SELECT \(number), y.\(key) FROM \(table) y
+                    WHERE \(match) AND y.\(key) IS NOT \(own) ON CONFLICT DO NOTHING
+                """
+        }
+        if isUpdate {
+            notes.append(
+                """
+                INSERT INTO tidings_suspect(entity, id) SELECT \(number), y.\(key) FROM \(table) y
+                    WHERE y.\(key) = NEW.\(key) AND NEW.\(key) IS NOT OLD.\(key) ON CONFLICT DO NOTHING
+                """)
+        }
+        return notes
+    }
+
+    /// Victims that are gone.
+    var journalVictims: [String] {
+        guard !replaceKeys.isEmpty else { return [] }
+        return [
+            """
+            \(Self.into)
+                SELECT \(number), s.business, s.id, 3, s.version + 1, s.version, \(Self.origin) FROM tidings_state s
+                WHERE s.entity = \(number) AND s.dead = 0
+                  AND s.id IN (SELECT x.id FROM tidings_suspect x WHERE x.entity = \(number))
+                  AND NOT EXISTS(SELECT 1 FROM \(table) y WHERE y.\(key) = s.id)
+            """,
+            "DELETE FROM tidings_suspect WHERE entity = \(number)",
+        ]
+    }
+
+    /// Lives that ended: of these ids, every live state row that is not what the row is now.
+    func journalEnded(_ ids: String) -> String {
+        """
+        \(Self.into)
+            SELECT \(number), s.business, s.id, 3, s.version + 1, s.version, \(Self.origin) FROM tidings_state s
+            WHERE s.entity = \(number) AND s.dead = 0 AND s.id IN (\(ids))
+              AND NOT (s.id = +NEW.\(key) AND s.business IS \(business) AND \(isLive))
+        """
+    }
+
+    /// The life that is.
+    var journalLife: String {
+        """
+        \(Self.into)
+            SELECT \(number), x.b, NEW.\(key), CASE s.dead WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE 1 END,
+              \(newVersion), CASE s.dead WHEN 0 THEN s.version END, \(Self.origin)
+            FROM (SELECT \(business) AS b) x
+            LEFT JOIN tidings_state s ON s.entity = \(number) AND s.id = +NEW.\(key) AND s.business = +x.b
+            WHERE x.b IS NOT NULL AND \(isLive)
+        """
+    }
+
+    var journalDeleted: String {
+        """
+        \(Self.into)
+            SELECT \(number), s.business, s.id, 3, s.version + 1, s.version, \(Self.origin) FROM tidings_state s
+            WHERE s.entity = \(number) AND s.dead = 0 AND s.id = +OLD.\(key)
+        """
+    }
+}
