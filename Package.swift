@@ -90,6 +90,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
+            resources: [.embedInCode("Pages/watch.html")],
             swiftSettings: house),
         .executableTarget(
             name: "tidings",

@@ -30,6 +30,8 @@ public struct TailerStatus: Hashable, Sendable {
     public var snapshots = 0
     public var rows = 0
     public var histories = 0
+
+    public init() {}
 }
 
 /// Reads snapshots and hands them to its sink. Lives on its worker lane, and may block there.
@@ -71,6 +73,13 @@ public final class Tailer {
         let wasOpen = windowEnds > ContinuousClock.now
         windowEnds = ContinuousClock.now + settings.window
         guard !wasOpen else { return }
+        turn()
+    }
+
+    /// The database is another one: open it anew, now.
+    public func restart() {
+        position = nil
+        owesRead = true
         turn()
     }
 

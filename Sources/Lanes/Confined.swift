@@ -38,6 +38,13 @@ public final class Confined<Value>: @unchecked Sendable {
         return try body(value)
     }
 
+    /// Hands the value an object that lives on the same lane, now. On its lane only: traps elsewhere.
+    public func with<Object: AnyObject>(_ object: Object, _ body: @Sendable (Value, Object) -> Void) {
+        precondition(lane.isCurrent, "a confined value was touched off its lane")
+        guard let value else { preconditionFailure("a confined value was touched before it was made") }
+        body(value, object)
+    }
+
     deinit {
         guard value != nil else { return }
         nonisolated(unsafe) let last = value

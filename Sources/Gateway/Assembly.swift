@@ -1,0 +1,187 @@
+// Making the parts and introducing them to each other. Everything here happens once, on the starting thread; what
+// is made is handed to its lane and not touched from here again.
+
+import Domain
+import Events
+import FanOut
+import HTTP
+import Journal
+import Lanes
+import Logging
+import Registry
+import SQLiteEngine
+import Settings
+import Synchronization
+
+/// The journal never opened.
+struct NoHead: Error, CustomStringConvertible {
+    let why: String
+    var description: String { "the journal could not be opened: \(why)" }
+}
+
+/// The parts of a gateway, made and joined.
+struct Assembly {
+    let configuration: Configuration
+    let loops: [EventLoop]
+    let shards: [Confined<Shard>]
+    let receptions: [Confined<Reception>]
+    let services: Services
+    let registryLane: WorkerLane
+    let tailing: Confined<Tailing>
+
+    init(configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock) throws {
+        self.configuration = configuration
+        let file = DatabaseFile(
+            path: configuration.database.path,
+            busyTimeoutSeconds: Double(configuration.database.busyTimeout.milliseconds) / 1_000,
+            synchronousFull: configuration.database.durability == .full)
+        let nowhere = Head(epoch: Epoch(0), seq: .zero, nonce: .none)
+        let ledger = TotalsLedger(TotalsLedger.Book(at: nowhere))
+
+        registryLane = WorkerLane(name: "registry")
+        let credentials = CredentialBook()
+        let registry = Confined(
+            try Registry(path: configuration.database.gatewayPath, clock: clock, book: credentials), to: registryLane)
+
+        let readers = ReaderPool(
+            readers: try (0..<configuration.database.readers).map { index in
+                let reader = try SQLiteStateReader(file: file, catalogue: catalogue, ledger: ledger, clock: clock)
+                return Confined<any StateReader>(reader, to: WorkerLane(name: "reader-\(index)"))
+            }, queuedMax: 16_384)
+        let retry = RetryPlan(configuration)
+        let roster = StreamRoster(limits: StreamLimits(configuration.limits))
+        let events = ControlEvents(
+            heartbeatSeconds: configuration.stream.heartbeat.wholeSeconds,
+            fullSyncURL: configuration.server.publicURL + "/api/v1/sync/full", generation: catalogue.generation,
+            wholeSet: catalogue.wholeSet, nameOf: { catalogue.name(of: $0) })
+        services = Services(
+            configuration: configuration, catalogue: catalogue, clock: clock, log: log, credentials: credentials,
+            registry: registry, readers: readers,
+            spools: SpoolBook(readers: readers, directory: Self.directory(of: file.path), clock: clock),
+            events: events, roster: roster, status: GatewayStatus(), retry: retry)
+
+        let count = configuration.server.loops > 0 ? configuration.server.loops : EventLoop.coreCount
+        loops = (0..<count).map { EventLoop(name: "loop-\($0)") }
+        let settings = ShardSettings(configuration, retry: retry)
+        var shards: [Confined<Shard>] = []
+        for (index, loop) in loops.enumerated() {
+            let shard = Confined(on: loop) {
+                Shard(
+                    index: index, settings: settings, events: events, lane: loop, clock: clock, pages: readers,
+                    roster: roster, random: SystemRandomNumberGenerator())
+            }
+            shards.append(shard)
+        }
+        self.shards = shards
+
+        let tailLane = WorkerLane(name: "tailer")
+        let services = services
+        let hubShards = shards
+        let hub = Confined(on: tailLane) { Hub(shards: hubShards, events: events, clock: clock) }
+        for shard in shards { shard.post { $0.start(hub: hub, own: shard) } }
+        let prefix = String(UInt32.random(in: 0...UInt32.max), radix: 36)
+        receptions = loops.enumerated().map { index, loop in
+            let shard = hubShards[index]
+            let reception = Confined(on: loop) {
+                Reception(services: services, shard: shard, lane: loop, index: index, prefix: "\(prefix)\(index)")
+            }
+            reception.post { $0.own = reception }
+            return reception
+        }
+        let paces = TailerSettings(configuration)
+        let sidePath = configuration.database.gatewayPath + ".served"
+        tailing = Confined(on: tailLane) {
+            Tailing(
+                file: file,
+                source: SQLiteChangeSource(file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath),
+                hub: hub, lane: tailLane, settings: paces, isEmbedded: configuration.database.mode == .embedded,
+                services: services)
+        }
+        tailing.post { $0.start() }
+    }
+
+    /// - Throws: `NoHead` when the journal cannot be opened.
+    func waitForHead() throws {
+        let end = ContinuousClock.now + .seconds(30)
+        while services.status.tailer.head == nil {
+            if ContinuousClock.now > end { throw NoHead(why: services.status.tailer.failure ?? "no answer") }
+            if let failure = services.status.tailer.failure, failure.contains("no tidings journal") {
+                throw NoHead(why: failure)
+            }
+            Latch().wait(limit: .milliseconds(1))
+        }
+    }
+
+    /// The admin listener's reception, on the first loop.
+    ///
+    /// - Parameter listeners: Asks for the number of times accepting had to pause.
+    func ops(
+        listeners: @Sendable @escaping (@Sendable @escaping (Int) -> Void) -> Void
+    ) -> Confined<OpsReception> {
+        let loop = loops[0]
+        let services = services
+        let collect = collector(listeners: listeners)
+        let host = configuration.server.adminListen.host
+        let isLoopback = host.hasPrefix("127.") || host == "::1" || host == "localhost"
+        return Confined(on: loop) {
+            OpsReception(services: services, lane: loop, isLoopback: isLoopback, collect: collect)
+        }
+    }
+
+    /// Sums the tallies of all loops: one post each, answered when the last has come.
+    private func collector(
+        listeners: @Sendable @escaping (@Sendable @escaping (Int) -> Void) -> Void
+    ) -> @Sendable (@Sendable @escaping (Tallies) -> Void) -> Void {
+        let shards = shards
+        let receptions = receptions
+        let loops = loops
+        return { done in
+            let sum = TallySum(parts: shards.count * 2 + 1, done: done)
+            for (index, shard) in shards.enumerated() {
+                let loop = loops[index]
+                shard.post { shard in
+                    var part = Tallies()
+                    part.shards = shard.counts
+                    part.streams = shard.streamCount
+                    part.longestTurn = loop.takeLongestTurn()
+                    sum.add(part)
+                }
+                receptions[index].post { reception in
+                    var part = Tallies()
+                    part.requests = reception.counts
+                    sum.add(part)
+                }
+            }
+            listeners { exhaustions in
+                var part = Tallies()
+                part.exhaustions = exhaustions
+                sum.add(part)
+            }
+        }
+    }
+
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+/// Adds up parts that come from several lanes.
+private final class TallySum: Sendable {
+    private let state: Mutex<(left: Int, sum: Tallies)>
+    private let done: @Sendable (Tallies) -> Void
+
+    init(parts: Int, done: @Sendable @escaping (Tallies) -> Void) {
+        state = Mutex((parts, Tallies()))
+        self.done = done
+    }
+
+    func add(_ part: Tallies) {
+        let whole: Tallies? = state.withLock { state in
+            state.sum += part
+            state.left -= 1
+            return state.left == 0 ? state.sum : nil
+        }
+        if let whole { done(whole) }
+    }
+}

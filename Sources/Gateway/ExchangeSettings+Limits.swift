@@ -1,0 +1,16 @@
+// The configured limits as an exchange wants them.
+
+import HTTP
+import Settings
+
+extension ExchangeSettings {
+    init(_ limits: Configuration.Limits) {
+        self.init()
+        parser.headBytesMax = limits.headSize.bytes
+        parser.bodyBytesMax = limits.bodySize.bytes
+        headTime = limits.headTime
+        bodyTime = limits.bodyTime
+        writeStallTime = limits.writeTime
+        idleTime = limits.idleTime
+    }
+}

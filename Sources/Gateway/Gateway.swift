@@ -1,0 +1,179 @@
+// The parts joined, in the order they must come up and go down; nothing else is decided here.
+//
+//     tailer lane:  change source ─► tailer ─► hub          one thread, may block
+//     loops:        shard · reception                       one thread each, never block
+//     readers:      state reader                            one thread each, may block
+//     registry:     registry                                one thread, may block
+//
+// Up: the catalogue and both files, loops with their shards, the tailer; the listeners last, once the first
+// snapshot has given everything a head. Down: readiness fails, listening stops, streams are told and closed at a
+// pace, the side file is marked clean, the lanes end.
+
+public import Domain
+import Events
+import FanOut
+import Glibc
+import HTTP
+import Journal
+public import Lanes
+public import Logging
+import Registry
+import SQLiteEngine
+public import Settings
+import Synchronization
+
+/// A running gateway. From any thread.
+public final class Gateway: Sendable {
+    /// Where it listens, for people and tests.
+    public struct Addresses: Hashable, Sendable {
+        public let port: UInt16
+        public let adminPort: UInt16
+    }
+
+    public let addresses: Addresses
+    private let loops: [EventLoop]
+    private let shards: [Confined<Shard>]
+    private let listeners: Confined<Listeners>
+    private let tailing: Confined<Tailing>
+    private let registryLane: WorkerLane
+    private let services: Services
+    private let onEnd: Mutex<[@Sendable () -> Void]> = Mutex([])
+    private let watchers: Confined<Watchers>
+
+    /// The listening sockets. Live on the first loop.
+    private final class Listeners {
+        var all: [TCPListener] = []
+    }
+
+    /// What must be kept alive on the registry's lane.
+    private final class Watchers {
+        var alarm: (any Alarm)?
+    }
+
+    /// Starts everything; returns once clients are served. Blocks.
+    ///
+    /// - Throws: What is wrong with the files or the addresses; nothing is left running that matters then.
+    public static func start(
+        configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock = .system
+    ) throws -> Gateway {
+        SignalTrap.ignoreBrokenPipes()
+        return try Gateway(Assembly(configuration: configuration, catalogue: catalogue, log: log, clock: clock))
+    }
+
+    private init(_ assembly: Assembly) throws {
+        loops = assembly.loops
+        shards = assembly.shards
+        services = assembly.services
+        registryLane = assembly.registryLane
+        tailing = assembly.tailing
+        let configuration = assembly.configuration
+        try assembly.waitForHead()
+
+        let publicSocket = try TCPListener.bind(
+            host: configuration.server.listen.host, port: configuration.server.listen.port,
+            backlog: Int32(configuration.server.acceptBacklog))
+        let adminSocket = try TCPListener.bind(
+            host: configuration.server.adminListen.host, port: configuration.server.adminListen.port, backlog: 128)
+        let ports = Mutex<(UInt16, UInt16)>((0, 0))
+        let listeners = Confined(Listeners(), to: assembly.loops[0])
+        let receptions = assembly.receptions
+        let ops = assembly.ops(listeners: { body in listeners.post { box in body(box.all.reduce(0) { $0 + $1.exhaustions }) } })
+        let done = Latch()
+        let loops = assembly.loops
+        listeners.post { box in
+            let open = TCPListener(descriptor: publicSocket, on: loops[0], dealingTo: loops) { stream, index in
+                receptions[index].with(stream) { $0.accept($1) }
+            }
+            let admin = TCPListener(descriptor: adminSocket, on: loops[0], dealingTo: [loops[0]]) { stream, _ in
+                ops.with(stream) { $0.accept($1) }
+            }
+            box.all = [open, admin]
+            ports.withLock { $0 = (open.port, admin.port) }
+            done.open()
+        }
+        done.wait()
+        self.listeners = listeners
+        addresses = ports.withLock { Addresses(port: $0.0, adminPort: $0.1) }
+        watchers = Confined(Watchers(), to: registryLane)
+        watchRegistry(every: configuration.credentials.revocationCheck)
+    }
+
+    // MARK: Running
+
+    /// Looks for tokens that died, and ends their streams.
+    private func watchRegistry(every pause: Duration) {
+        let services = services
+        let shards = shards
+        let watchers = watchers
+        @Sendable func look(_ lane: WorkerLane) {
+            services.registry.with { registry in
+                do {
+                    let died = try registry.check()
+                    services.status.registry(failure: nil)
+                    if !died.isEmpty { for shard in shards { shard.post { $0.revoke(died) } } }
+                } catch {
+                    services.status.registry(failure: "\(error)")
+                }
+            }
+            services.spools.sweep()
+            watchers.with { $0.alarm = lane.after(pause) { look(lane) } }
+        }
+        registryLane.post { [registryLane] in look(registryLane) }
+    }
+
+    /// Ends in order: no new clients, every stream told, then everything stopped. Returns at once.
+    ///
+    /// - Parameter done: Called once, from some lane, when all streams are gone or the window has passed.
+    public func drain(done: @Sendable @escaping () -> Void) {
+        services.status.drain()
+        services.log.notice("draining", metadata: ["streams": "\(services.roster.total)"])
+        listeners.post { box in box.all.first?.close() }
+        let left = Mutex(shards.count)
+        let isDone = Mutex(false)
+        let finish: @Sendable () -> Void = { [self] in
+            let isFirst = isDone.withLock { isDone in
+                defer { isDone = true }
+                return !isDone
+            }
+            if isFirst { stop(done) }
+        }
+        let pace = services.configuration.drain.closesPerSecond / max(1, shards.count)
+        for shard in shards {
+            shard.post { shard in
+                shard.drain(closesPerSecond: pace) {
+                    let isLast = left.withLock { left in
+                        left -= 1
+                        return left == 0
+                    }
+                    if isLast { finish() }
+                }
+            }
+        }
+        let window = services.configuration.drain.window
+        registryLane.post { [registryLane] in _ = registryLane.after(window, finish) }
+    }
+
+    private func stop(_ done: @Sendable @escaping () -> Void) {
+        tailing.post { tailing in
+            tailing.stop()
+            done()
+        }
+    }
+}
+
+/// Opens once; waits for that.
+final class Latch: Sendable {
+    private let isOpen = Atomic<Bool>(false)
+
+    func open() { isOpen.store(true, ordering: .releasing) }
+
+    /// Start-up only: looks every millisecond. False when `limit` has passed.
+    @discardableResult func wait(limit: Duration = .seconds(60)) -> Bool {
+        let end = ContinuousClock.now + limit
+        while !isOpen.load(ordering: .acquiring) {
+            if ContinuousClock.now > end { return false }
+            usleep(1_000)
+        }
+        return true
+    }
+}

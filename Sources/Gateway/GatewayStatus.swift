@@ -1,0 +1,34 @@
+// Whether the gateway should be sent clients, and why not.
+
+import Journal
+import Synchronization
+
+/// What the parts report and readiness is made of. From any lane.
+final class GatewayStatus: Sendable {
+    private struct Parts {
+        var tailer = TailerStatus()
+        var registryFailure: String?
+        var isDraining = false
+    }
+
+    private let parts = Mutex(Parts())
+
+    func tailer(_ status: TailerStatus) { parts.withLock { $0.tailer = status } }
+    func registry(failure: String?) { parts.withLock { $0.registryFailure = failure } }
+    func drain() { parts.withLock { $0.isDraining = true } }
+
+    var tailer: TailerStatus { parts.withLock { $0.tailer } }
+    var isDraining: Bool { parts.withLock { $0.isDraining } }
+
+    /// Empty: ready.
+    var reasons: [String] {
+        parts.withLock { parts in
+            var reasons: [String] = []
+            if parts.isDraining { reasons.append("draining") }
+            if parts.tailer.head == nil { reasons.append("the journal is not open yet") }
+            if let failure = parts.tailer.failure { reasons.append("journal: \(failure)") }
+            if let failure = parts.registryFailure { reasons.append("registry: \(failure)") }
+            return reasons
+        }
+    }
+}

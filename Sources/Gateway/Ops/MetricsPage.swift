@@ -1,0 +1,75 @@
+// What `/metrics` says. Every family stands here with its help, next to the tally it is read from.
+
+import Domain
+import FanOut
+import Journal
+import Telemetry
+
+/// What all loops have counted.
+struct Tallies: Sendable {
+    var shards = ShardCounts()
+    var requests = RequestCounts()
+    var streams = 0
+    var longestTurn = Duration.zero
+    var exhaustions = 0
+
+    static func += (sum: inout Tallies, other: Tallies) {
+        sum.shards += other.shards
+        sum.requests.connections += other.requests.connections
+        sum.requests.answers.merge(other.requests.answers, uniquingKeysWith: +)
+        sum.streams += other.streams
+        sum.longestTurn = max(sum.longestTurn, other.longestTurn)
+        sum.exhaustions += other.exhaustions
+    }
+}
+
+/// The text of one scrape. A value.
+struct MetricsPage {
+    let text: String
+
+    init(_ services: Services, _ tallies: Tallies) {
+        var page = PrometheusText()
+        let shards = tallies.shards
+        page.family("tidings_streams", .gauge, "Open streams.", tallies.streams)
+        page.family("tidings_streams_opened_total", .counter, "Streams that were opened.", shards.opened)
+        page.family(
+            "tidings_streams_closed_total", .counter, "Streams that ended, by reason.",
+            (["client", "slow"] + ByeReason.allCases.map(\.rawValue).filter { $0 != "slow" }).map {
+                ([("reason", $0)], Double(shards.closed[$0] ?? 0))
+            })
+        page.family(
+            "tidings_streams_turned_away_total", .counter, "Newcomers that got bye instead of a stream, by reason.",
+            ByeReason.allCases.map { ([("reason", $0.rawValue)], Double(shards.turnedAway[$0] ?? 0)) })
+        page.family(
+            "tidings_resumes_total", .counter, "Streams begun, by what answered their position.",
+            ResumeSource.allCases.map { ([("source", $0.rawValue)], Double(shards.resumed[$0] ?? 0)) })
+        page.family("tidings_events_sent_total", .counter, "Events handed to sockets, of every kind.", shards.frames)
+        page.family("tidings_deliveries_total", .counter, "Change events handed to sockets.", shards.deliveries)
+        page.family("tidings_sent_bytes_total", .counter, "Bytes of events handed to sockets.", shards.bytes)
+        page.family("tidings_page_reads_total", .counter, "Backlog pages read from the state index.", shards.pageReads)
+        page.family(
+            "tidings_page_reads_shared_total", .counter, "Backlogs that joined a read under way.", shards.sharedReads)
+        page.family(
+            "tidings_narrowed_streams_total", .counter,
+            "Streams of businesses with more entity sets than have tails of their own.", shards.narrowedStreams)
+        page.histogram(
+            "tidings_commit_to_wire_seconds", "From a change's hook to its event handed to a socket.",
+            bounds: LatencyTally.boundsMicroseconds.map { Double($0) / 1_000_000 }, buckets: shards.wireLatency.buckets,
+            sum: Double(shards.wireLatency.sumMicroseconds) / 1_000_000)
+        page.family("tidings_connections_total", .counter, "Connections accepted.", tallies.requests.connections)
+        page.family(
+            "tidings_answers_total", .counter, "HTTP answers by status; 499: the peer had gone.",
+            tallies.requests.answers.sorted { $0.key < $1.key }.map { ([("status", String($0.key))], Double($0.value)) })
+        page.family(
+            "tidings_accept_exhaustions_total", .counter, "Times accepting paused for want of descriptors.",
+            tallies.exhaustions)
+        page.family("tidings_reads_queued", .gauge, "Reads that wait for a database connection.", services.readers.queued)
+        let tailer = services.status.tailer
+        page.family("tidings_head_seq", .gauge, "The newest journal row read.", Int(tailer.head?.seq.rawValue ?? 0))
+        page.family("tidings_snapshots_total", .counter, "Snapshots the tailer read.", tailer.snapshots)
+        page.family("tidings_journal_rows_total", .counter, "Journal rows the tailer read.", tailer.rows)
+        page.family("tidings_histories_total", .counter, "Times the journal was opened anew.", tailer.histories)
+        page.family("tidings_ready", .gauge, "1 when clients should be sent here.", services.status.reasons.isEmpty ? 1 : 0)
+        text = page.text
+    }
+}

@@ -1,0 +1,29 @@
+// Which endpoint a path means. Everything stands below /api/v1; /sync/* also without it.
+
+/// The endpoints of the public listener.
+enum Route {
+    case register, full, changes, stream, ticket, ack, watchPage
+
+    init?(path: String) {
+        let rest = path.hasPrefix("/api/v1/") ? String(path.dropFirst("/api/v1".count)) : path
+        switch rest {
+        case "/sync/register": self = .register
+        case "/sync/full": self = .full
+        case "/sync/changes": self = .changes
+        case "/sync/stream": self = .stream
+        case "/sync/ticket": self = .ticket
+        case "/sync/ack": self = .ack
+        case "/demo/": self = .watchPage
+        default: return nil
+        }
+    }
+
+    /// What `Allow` says, OPTIONS aside.
+    var methods: [String] {
+        switch self {
+        case .register, .ticket, .ack: ["POST"]
+        case .stream: ["GET"]
+        case .full, .changes, .watchPage: ["GET", "HEAD"]
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// Everything on the tailer's lane: the tailer itself, the watch on the -wal file, the looks that happen each second.
+
+import Domain
+import FanOut
+import Journal
+import Lanes
+import Logging
+import SQLiteEngine
+
+/// The tailer and its surroundings. Lives on the tailer's lane.
+final class Tailing {
+    private let source: SQLiteChangeSource
+    private let tailer: Tailer
+    private let lane: WorkerLane
+    private let watch: FileWatch
+    private let checkpointer: Checkpointer?
+    private let services: Services
+    private var alarm: (any Alarm)?
+    private var remembered: Head?
+    private var failures = FailureLog()
+
+    init(
+        file: DatabaseFile, source: SQLiteChangeSource, hub: Confined<Hub>, lane: WorkerLane, settings: TailerSettings,
+        isEmbedded: Bool, services: Services
+    ) {
+        self.source = source
+        self.lane = lane
+        self.services = services
+        let status = services.status
+        let sink = HubSink(hub: hub)
+        let tailer = Tailer(source: source, sink: sink, lane: lane, settings: settings) { status.tailer($0) }
+        self.tailer = tailer
+        watch = FileWatch(path: file.walPath, on: lane) { tailer.wake() }
+        checkpointer = isEmbedded ? Checkpointer(file: file) : nil
+    }
+
+    func start() {
+        tailer.start()
+        look()
+    }
+
+    /// Once a second: is it still the same file, what was served last, is the WAL too long.
+    private func look() {
+        watch.rearm()
+        let status = services.status.tailer
+        do {
+            if let head = status.head, status.failure == nil {
+                if head != remembered {
+                    try source.remember(head, clean: false)
+                    remembered = head
+                }
+                try source.checkIdentity()
+            }
+            try checkpointer?.run()
+        } catch let change as HistoryChanged {
+            services.log.warning("the database was replaced", metadata: ["why": "\(change.why)"])
+            tailer.restart()
+        } catch {
+            services.log.error("keeping house failed", metadata: ["error": "\(error)"])
+        }
+        if let failure = failures.news(status.failure) {
+            services.log.error("the journal cannot be read", metadata: ["error": "\(failure)"])
+        }
+        alarm = lane.after(.seconds(1)) { [weak self] in self?.look() }
+    }
+
+    /// Reads no more, and says that it ended in order.
+    func stop() {
+        alarm?.cancel()
+        tailer.stop()
+        guard let head = services.status.tailer.head else { return }
+        do {
+            try source.remember(head, clean: true)
+        } catch {
+            services.log.error("the side file could not be written", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Says a failure once, not once a second.
+private struct FailureLog {
+    private var last: String?
+
+    mutating func news(_ failure: String?) -> String? {
+        defer { last = failure }
+        return failure != last ? failure : nil
+    }
+}
+
+/// The hub as the tailer sees it: both live on the same lane.
+private final class HubSink: TailSink {
+    private let hub: Confined<Hub>
+    init(hub: Confined<Hub>) { self.hub = hub }
+
+    var interest: Interest { hub.with { $0.interest } }
+    func historyBegan(at head: Head) { hub.with { $0.historyBegan(at: head) } }
+    func publish(_ snapshot: JournalSnapshot) { hub.with { $0.publish(snapshot) } }
+}
