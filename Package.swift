@@ -95,7 +95,8 @@ let package = Package(
         .executableTarget(
             name: "tidings",
             dependencies: [
-                "Gateway", "Domain", "Settings", "Registry", "SQLiteEngine",
+                "Gateway", "Domain", "Lanes", "Settings", "Registry", "SQLiteEngine",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -177,3 +177,30 @@ final class Latch: Sendable {
         return true
     }
 }
+
+extension Gateway {
+    /// Waits for SIGTERM or SIGINT and drains; `done` is called when all is over. Never returns before.
+    public func runUntilSignalled(_ done: @Sendable @escaping () -> Void) {
+        let ended = Latch()
+        let traps = Confined(on: loops[0]) { SignalTraps() }
+        traps.post { [self] traps in
+            var isDraining = false
+            for signal in [SIGTERM, SIGINT] {
+                traps.all.append(
+                    SignalTrap(signal, on: loops[0]) { [self] in
+                        if isDraining { return ended.open() }
+                        isDraining = true
+                        drain { ended.open() }
+                    })
+            }
+        }
+        while !ended.wait(limit: .seconds(3_600)) {}
+        services.log.notice("ended")
+        done()
+    }
+
+    /// The traps. Live on the first loop.
+    private final class SignalTraps {
+        var all: [SignalTrap] = []
+    }
+}

@@ -21,7 +21,10 @@ struct Tidings: ParsableCommand {
               78  the configuration is wrong
             """,
         version: "tidings 0.1.0",
-        subcommands: [ConfigCommand.self])
+        subcommands: [
+            ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
+            TokenCommand.self, HooksCommand.self, ConfigCommand.self,
+        ])
 }
 
 /// How a command ends, beside 0. 64 and 78 are EX_USAGE and EX_CONFIG of sysexits.h; ArgumentParser itself

@@ -45,8 +45,10 @@ public struct HookInstaller {
 
     /// The SQL that `install` runs, for people to read.
     public var script: String {
-        (JournalSchema.tables + generator.hooks(of: present(catalogue.entities)).map(\.sql))
-            .map { $0 + ";\n" }.joined(separator: "\n")
+        get throws {
+            let hooks = try queue.read { db in generator.hooks(of: try present(db)) }
+            return (JournalSchema.tables + hooks.map(\.sql)).map { $0 + ";\n" }.joined(separator: "\n")
+        }
     }
 
     /// Makes everything that is not there, replaces hooks that differ, adopts rows that were there before.
@@ -78,7 +80,7 @@ public struct HookInstaller {
     public func status() throws -> HookStatus {
         try queue.read { db in
             var status = HookStatus()
-            let wanted = generator.hooks(of: present(catalogue.entities))
+            let wanted = generator.hooks(of: try present(db))
             let there = try Self.installed(db)
             for hook in wanted {
                 guard let sql = there[hook.name] else {
@@ -108,17 +110,15 @@ public struct HookInstaller {
 
     // MARK: Parts
 
-    private func present(_ entities: [EntityDefinition]) -> EntityCatalogue {
-        let tables = (try? queue.read { db in
-            try entities.filter { try db.tableExists($0.table) }
-        }) ?? entities
-        return EntityCatalogue(entities: tables)
+    /// The catalogue as far as its tables exist.
+    private func present(_ db: Database) throws -> EntityCatalogue {
+        EntityCatalogue(entities: try catalogue.entities.filter { try db.tableExists($0.table) })
     }
 
     private func existing() throws -> [EntityDefinition] {
         let missing = try status().missingTables
         guard missing.isEmpty else { throw MissingTables(tables: missing) }
-        return present(catalogue.entities).entities
+        return try queue.read { db in try present(db).entities }
     }
 
     /// Our triggers by name.

@@ -1,0 +1,96 @@
+// `tidings device`: the registered tills.
+
+import ArgumentParser
+import Domain
+import Lanes
+import Registry
+
+struct DeviceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "device", abstract: "List, enrol and revoke tills.",
+        subcommands: [List.self, Enrol.self, Revoke.self])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List tills and how far each has acknowledged.")
+
+        @Option(name: .long, help: "Only of this business.")
+        var business: String?
+        @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let business: String
+            let device: String
+            let name: String
+            let state: String
+            let acknowledged: Int64?
+            let lastSeen: String
+        }
+
+        func run() throws {
+            let stores = try Stores(source)
+            let all = try Stores.complaining {
+                try stores.registry().devices(of: business.map { BusinessID(Key(parsing: $0)) })
+            }.map {
+                Shown(
+                    business: $0.business.description, device: $0.device.text, name: $0.name, state: $0.state,
+                    acknowledged: $0.acknowledged?.rawValue, lastSeen: $0.lastSeenAt.description)
+            }
+            try output.print(all) {
+                Output.table(
+                    ["business", "device", "name", "state", "acknowledged", "last seen"],
+                    all.map {
+                        [$0.business, $0.device, $0.name, $0.state, $0.acknowledged.map(String.init) ?? "-", $0.lastSeen]
+                    })
+            }
+        }
+    }
+
+    struct Enrol: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print a code with which tills of a business register themselves. It is shown once.")
+
+        @Option(name: .long, help: "The id of the business.")
+        var business: String
+        @Option(name: .long, help: "How many tills may use it.")
+        var uses = 1
+        @Option(name: .long, help: "Hours until it expires.")
+        var hours = 24
+        @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let enrolmentCode: String
+        }
+
+        func run() throws {
+            let stores = try Stores(source)
+            let code = try Stores.complaining {
+                try stores.registry().createEnrolmentCode(
+                    business: BusinessID(Key(parsing: business)), abilities: .till, uses: uses,
+                    expiresAt: Timestamp(
+                        microseconds: WallClock.system.now.microseconds + Int64(hours) * 3_600_000_000))
+            }
+            try output.print(Shown(enrolmentCode: code.revealed)) { [code.revealed] }
+        }
+    }
+
+    struct Revoke: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End a till's tokens; its streams are cut within a second.")
+
+        @Argument(help: "The till's id.")
+        var device: String
+        @Option(name: .long, help: "The id of its business.")
+        var business: String
+        @OptionGroup var source: ConfigurationOptions
+
+        func run() throws {
+            let stores = try Stores(source)
+            try Stores.complaining {
+                guard let id = DeviceID(device) else { throw RegistryError.unknownDevice }
+                try stores.registry().revokeDevice(id, business: BusinessID(Key(parsing: business)))
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// `tidings serve`: the daemon. SIGTERM and SIGINT drain; a second one ends at once.
+
+import ArgumentParser
+import Domain
+import Foundation
+import Gateway
+import Lanes
+import Logging
+import Settings
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the gateway.",
+        discussion: """
+            Prints one line on standard output once clients are served: `tidings ready` with the addresses. \
+            SIGTERM drains: listening stops, every stream is told when to come back, then the process ends with 0.
+            """)
+
+    @OptionGroup var source: ConfigurationOptions
+
+    func run() throws {
+        let settings = try source.load().configuration
+        let catalogue = try Catalogue.load(settings)
+        var log = Logger(label: "tidings")
+        log.logLevel = Logger.Level(rawValue: settings.logs.level.rawValue) ?? .info
+        let gateway: Gateway
+        do {
+            gateway = try Gateway.start(configuration: settings, catalogue: catalogue, log: log)
+        } catch {
+            Output.complain("tidings: \(error)")
+            throw ExitCode.failed
+        }
+        print(
+            "tidings ready http://\(settings.server.listen.host):\(gateway.addresses.port)"
+                + " admin http://\(settings.server.adminListen.host):\(gateway.addresses.adminPort)")
+        fflush(nil)
+        gateway.runUntilSignalled { Foundation.exit(0) }
+    }
+}
+
+/// The catalogue that the configuration names, or the embedded shop's own.
+enum Catalogue {
+    static func load(_ settings: Settings.Configuration) throws -> EntityCatalogue {
+        do {
+            guard !settings.database.catalogue.isEmpty else { return try CatalogueFile.embedded() }
+            let text = try String(contentsOfFile: settings.database.catalogue, encoding: .utf8)
+            return try CatalogueFile.parse(text, file: settings.database.catalogue)
+        } catch {
+            Output.complain("tidings: \(error)")
+            throw ExitCode.badConfiguration
+        }
+    }
+}

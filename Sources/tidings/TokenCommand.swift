@@ -1,0 +1,107 @@
+// `tidings token`: credentials. A secret is printed when it is made and never again.
+
+import ArgumentParser
+import Domain
+import Foundation
+import Lanes
+import Registry
+
+struct TokenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Make, list and revoke tokens.",
+        subcommands: [Create.self, List.self, Revoke.self])
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token; with --device for a till, which it registers.")
+
+        @Option(name: .long, help: "The id of the business it belongs to.")
+        var business: String
+        @Option(name: .long, help: "The till it is for.")
+        var device: String?
+        @Option(name: .long, help: "What it is called in lists.")
+        var name = "made by hand"
+        @Option(
+            name: .long, help: "What it allows: sync:read, sync:read:ENTITY, sync:write, ops or *. Can be repeated.")
+        var ability: [String] = []
+        @Option(name: .long, help: "Days until it expires; without it, never.")
+        var days: Int?
+        @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let token: String
+        }
+
+        func run() throws {
+            let stores = try Stores(source)
+            let token = try Stores.complaining {
+                let registry = try stores.registry()
+                let business = BusinessID(Key(parsing: business))
+                let abilities = ability.isEmpty ? Abilities.till : Abilities(ability)
+                guard let device else {
+                    return try registry.createToken(
+                        name: name, business: business, device: nil, user: nil, abilities: abilities,
+                        expiresAt: expiry)
+                }
+                guard let id = DeviceID(device) else { throw ValidationError("--device is visible ASCII") }
+                let user = Grant(token: TokenID(0), business: business, device: nil, abilities: abilities)
+                return try registry.register(DeviceDescription(device: id, name: name), by: user).token
+            }
+            try output.print(Shown(token: token.revealed)) { [token.revealed] }
+        }
+
+        private var expiry: Timestamp? {
+            days.map { Timestamp(microseconds: WallClock.system.now.microseconds + Int64($0) * 86_400_000_000) }
+        }
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List tokens, newest first; never their secrets.")
+
+        @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let id: Int64
+            let business: String
+            let device: String?
+            let name: String
+            let abilities: [String]
+            let revoked: Bool
+        }
+
+        func run() throws {
+            let stores = try Stores(source)
+            let all = try Stores.complaining { try stores.registry().tokens() }.map {
+                Shown(
+                    id: $0.id.rawValue, business: $0.business.description, device: $0.device, name: $0.name,
+                    abilities: $0.abilities.names, revoked: $0.isRevoked)
+            }
+            try output.print(all) {
+                Output.table(
+                    ["id", "business", "device", "name", "abilities", "state"],
+                    all.map {
+                        [
+                            String($0.id), $0.business, $0.device ?? "-", $0.name,
+                            $0.abilities.joined(separator: ","), $0.revoked ? "revoked" : "good",
+                        ]
+                    })
+            }
+        }
+    }
+
+    struct Revoke: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End a token; its streams are cut within a second.")
+
+        @Argument(help: "The number before the | of the token.")
+        var id: Int64
+        @OptionGroup var source: ConfigurationOptions
+
+        func run() throws {
+            let stores = try Stores(source)
+            try Stores.complaining { try stores.registry().revokeToken(TokenID(id)) }
+        }
+    }
+}
