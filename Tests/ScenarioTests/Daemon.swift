@@ -1,0 +1,204 @@
+// The real daemon beside a real database in a directory of its own: started, asked, ended, killed and started again.
+
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+import TidingsTesting
+
+/// A running `tidings serve`. From any thread.
+final class Daemon: Sendable {
+    let directory: URL
+    let settings: [String]
+    private let state = Mutex<State>(State())
+
+    private struct State {
+        var pid: pid_t = 0
+        var port: UInt16 = 0
+        var adminPort: UInt16 = 0
+    }
+
+    var port: UInt16 { state.withLock { $0.port } }
+    var adminPort: UInt16 { state.withLock { $0.adminPort } }
+    var database: String { directory.appendingPathComponent("shop.db").path }
+    private var logPath: String { directory.appendingPathComponent("serve.log").path }
+
+    /// Makes the files and starts the gateway.
+    init(_ more: [String] = []) throws {
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("tidings-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        settings =
+            [
+                "database.path=\(directory.path)/shop.db", "database.gateway_path=\(directory.path)/gateway.db",
+                "server.loops=2", "database.readers=2", "stream.heartbeat=2s", "limits.connections_per_address=0",
+            ] + more
+        try tidings("init")
+        try start()
+    }
+
+    deinit {
+        kill()
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    /// The built executable, next to the test bundle.
+    static let executable: URL = {
+        let bundle = URL(fileURLWithPath: CommandLine.arguments[0])
+        var folder = bundle.deletingLastPathComponent()
+        for _ in 0..<6 {
+            let candidate = folder.appendingPathComponent("tidings")
+            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+            folder = folder.deletingLastPathComponent()
+        }
+        return URL(fileURLWithPath: ".build/debug/tidings")
+    }()
+
+    /// Runs a command of the CLI on this daemon's files. Returns what it printed.
+    @discardableResult func tidings(_ arguments: String...) throws -> String {
+        let (status, output) = try Self.run(
+            Self.executable.path, arguments + settings.flatMap { ["--set", $0] })
+        guard status == 0 else { throw SocketFailure(description: "tidings \(arguments): \(output)") }
+        return output
+    }
+
+    /// Starts the gateway and waits until it is ready.
+    ///
+    /// - Parameter keepingPorts: On the same addresses as before.
+    func start(keepingPorts: Bool = false) throws {
+        let ports = state.withLock { ($0.port, $0.adminPort) }
+        let listen = [
+            "server.listen=127.0.0.1:\(keepingPorts ? ports.0 : 0)",
+            "server.admin_listen=127.0.0.1:\(keepingPorts ? ports.1 : 0)",
+        ]
+        let log = open(logPath, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0o600)
+        let offset = (try? Data(contentsOf: URL(fileURLWithPath: logPath)).count) ?? 0
+        let process = Process()
+        process.executableURL = Self.executable
+        process.arguments = ["serve"] + (settings + listen).flatMap { ["--set", $0] }
+        process.standardOutput = FileHandle(fileDescriptor: log, closeOnDealloc: true)
+        process.standardError = process.standardOutput
+        try process.run()
+        state.withLock { $0.pid = process.processIdentifier }
+        let ready = try #require(waitFor(seconds: 30) { Self.readyLine(self.logPath, after: offset) }, "\(log())")
+        state.withLock { ($0.port, $0.adminPort) = ready }
+    }
+
+    private static func readyLine(_ path: String, after offset: Int) -> (UInt16, UInt16)? {
+        guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)), data.count > offset else { return nil }
+        for line in String(decoding: data[offset...], as: UTF8.self).split(separator: "\n")
+        where line.hasPrefix("tidings ready ") {
+            let ports = line.split(separator: " ").compactMap { word in
+                word.hasPrefix("http://") ? word.split(separator: ":").last.flatMap { UInt16($0) } : nil
+            }
+            if ports.count == 2 { return (ports[0], ports[1]) }
+        }
+        return nil
+    }
+
+    /// Everything it has said.
+    func log() -> String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+
+    /// kill -9.
+    func kill() { end(SIGKILL) }
+
+    /// SIGTERM; waits for the end. Returns the exit status.
+    @discardableResult func terminate() -> Int32 { end(SIGTERM) }
+
+    @discardableResult private func end(_ signal: Int32) -> Int32 {
+        let pid = state.withLock { state in
+            defer { state.pid = 0 }
+            return state.pid
+        }
+        guard pid > 0 else { return 0 }
+        Glibc.kill(pid, signal)
+        _ = waitFor(seconds: 30) { Glibc.kill(pid, 0) != 0 || Self.isZombie(pid) ? true : nil }
+        return 0
+    }
+
+    private static func isZombie(_ pid: pid_t) -> Bool {
+        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return true }
+        return status.split(separator: ")").last?.contains(" Z ") ?? true
+    }
+
+    // MARK: Other processes
+
+    /// Runs a program to its end.
+    static func run(_ program: String, _ arguments: [String], input: String? = nil) throws -> (Int32, String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        if let input {
+            let pipe = Pipe()
+            process.standardInput = pipe
+            pipe.fileHandleForWriting.write(Data(input.utf8))
+            try pipe.fileHandleForWriting.close()
+        }
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    /// SQL through the `sqlite3` shell. Returns what it printed.
+    @discardableResult func sql(_ statements: String) throws -> String {
+        let (status, output) = try Self.run(
+            "/usr/bin/sqlite3", ["-bail", database], input: ".timeout 20000\nPRAGMA foreign_keys=ON;\n" + statements)
+        guard status == 0 else { throw SocketFailure(description: "sqlite3: \(output)") }
+        return output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    static var writers: URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Writers")
+    }
+
+    /// Starts a Python writer; `finish` waits for it.
+    func startWriter(seed: Int, seconds: Double, businesses: [Int]) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            ["python3", Self.writers.appendingPathComponent("shop_writer.py").path, database, "\(seed)", "\(seconds)"]
+            + businesses.map(String.init)
+        process.standardOutput = Pipe()
+        try process.run()
+        return process
+    }
+
+    // MARK: Clients
+
+    func ask(
+        _ method: String = "GET", _ target: String, token: String? = nil, headers: [(String, String)] = [],
+        body: String? = nil
+    ) throws -> Answer {
+        try TillSocket.ask(port: port, method, target, token: token, headers: headers, body: body)
+    }
+
+    /// A new business, and a token of a person who may do everything in it.
+    func newBusiness() throws -> (id: Int, token: String) {
+        let id = try #require(Int(sql("INSERT INTO businesses(name) VALUES('test') RETURNING id;")))
+        let answer = try tidings("user", "create", "owner", "--business", "\(id)", "--json")
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any])
+        return (id, try #require(json["token"] as? String))
+    }
+
+    /// Registers a till. Returns its token.
+    func register(_ device: String, by token: String) throws -> String {
+        let answer = try ask(
+            "POST", "/api/v1/sync/register", token: token,
+            body: #"{"device_id":"\#(device)","name":"\#(device)","platform":"test","app_version":"1"}"#)
+        let data = answer.json?["data"] as? [String: Any]
+        return try #require(data?["token"] as? String, "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
+    }
+}
+
+/// Asks until there is an answer or the time is up.
+func waitFor<Value>(seconds: Double, _ look: () throws -> Value?) rethrows -> Value? {
+    let end = Date().addingTimeInterval(seconds)
+    while true {
+        if let value = try look() { return value }
+        if Date() > end { return nil }
+        usleep(2_000)
+    }
+}
