@@ -159,6 +159,7 @@ let package = Package(
         .testTarget(
             name: "ScenarioTests",
             dependencies: ["Domain", "Settings", "TidingsTesting", "tidings"],
+            exclude: ["Writers"],
             swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],

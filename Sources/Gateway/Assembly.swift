@@ -79,6 +79,11 @@ struct Assembly {
         let hubShards = shards
         let hub = Confined(on: tailLane) { Hub(shards: hubShards, events: events, clock: clock) }
         for shard in shards { shard.post { $0.start(hub: hub, own: shard) } }
+        registry.post { registry in
+            registry.onDeath = { died in
+                for shard in hubShards { shard.post { $0.revoke(died) } }
+            }
+        }
         let prefix = String(UInt32.random(in: 0...UInt32.max), radix: 36)
         receptions = loops.enumerated().map { index, loop in
             let shard = hubShards[index]

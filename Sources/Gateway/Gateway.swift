@@ -103,14 +103,12 @@ public final class Gateway: Sendable {
     /// Looks for tokens that died, and ends their streams.
     private func watchRegistry(every pause: Duration) {
         let services = services
-        let shards = shards
         let watchers = watchers
         @Sendable func look(_ lane: WorkerLane) {
             services.registry.with { registry in
                 do {
-                    let died = try registry.check()
+                    try registry.check()
                     services.status.registry(failure: nil)
-                    if !died.isEmpty { for shard in shards { shard.post { $0.revoke(died) } } }
                 } catch {
                     services.status.registry(failure: "\(error)")
                 }

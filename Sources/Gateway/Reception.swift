@@ -42,6 +42,29 @@ final class Reception: Responder {
     // MARK: Responder
 
     func respond(to request: Request, on exchange: Exchange) {
+        if isStranger(request) { return askRegistry(request, exchange) }
+        route(request, exchange)
+    }
+
+    /// A well-formed token that the book does not know: it may have been made a moment ago by another process.
+    private func isStranger(_ request: Request) -> Bool {
+        guard let bearer = bearer(request) else { return false }
+        return services.credentials.check(bearer: bearer, now: services.clock.now) == .unknown
+    }
+
+    private func askRegistry(_ request: Request, _ exchange: Exchange) {
+        guard let own else { return }
+        let number = hold(exchange)
+        services.registry.post { registry in
+            try? registry.check()
+            own.post { reception in
+                guard let exchange = reception.release(number) else { return }
+                reception.route(request, exchange)
+            }
+        }
+    }
+
+    private func route(_ request: Request, _ exchange: Exchange) {
         let call = Call(request: request, exchange: exchange, services: services)
         if let preflight = services.cors.preflight(request) { return call.answer(preflight) }
         guard let route = Route(path: request.target.path) else {
@@ -92,15 +115,20 @@ final class Reception: Responder {
 
     /// The holder of the bearer token, or the answer to whoever is not.
     func authenticate(_ call: Call) -> Result<Grant, Refused> {
-        guard let header = call.request.header("authorization") else { return .failure(.unauthenticated) }
-        let words = header.split(separator: " ")
-        guard words.count == 2, words[0].lowercased() == "bearer" else { return .failure(.unauthenticated) }
-        switch services.credentials.check(bearer: String(words[1]), now: services.clock.now) {
+        guard let bearer = bearer(call.request) else { return .failure(.unauthenticated) }
+        switch services.credentials.check(bearer: bearer, now: services.clock.now) {
         case .granted(let grant):
             services.registry.post { try? $0.touch(grant.token) }
             return .success(grant)
         case .malformed, .unknown, .expired, .revoked: return .failure(.unauthenticated)
         }
+    }
+
+    private func bearer(_ request: Request) -> String? {
+        guard let words = request.header("authorization")?.split(separator: " "), words.count == 2,
+            words[0].lowercased() == "bearer"
+        else { return nil }
+        return String(words[1])
     }
 
     /// The entities asked for, as far as the grant reads them.

@@ -56,6 +56,8 @@ public final class Registry {
     let queue: DatabaseQueue
     private let clock: WallClock
     public let book: CredentialBook
+    /// Told which tokens died, whoever ended them.
+    public var onDeath: (Set<TokenID>) -> Void = { _ in }
     private var dataVersion: Int64 = -1
     private var checkedAt: Timestamp
     /// When each token's `last_used_at` was written.
@@ -76,7 +78,7 @@ public final class Registry {
         self.book = book
         checkedAt = clock.now
         try RegistrySchema.migrate(queue, path: path)
-        _ = try reload()
+        try reload()
     }
 
     var now: Timestamp { clock.now }
@@ -96,27 +98,26 @@ public final class Registry {
 
     // MARK: The book
 
-    /// Reads all tokens again. Returns which died.
-    @discardableResult public func reload() throws -> Set<TokenID> {
+    /// Reads all tokens again.
+    public func reload() throws {
         let entries = try queue.read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM tidings_tokens").compactMap(Self.entry)
         }
-        return book.replace(with: entries, now: clock.now)
+        let died = book.replace(with: entries, now: clock.now)
+        if !died.isEmpty { onDeath(died) }
     }
 
-    /// What changed since the last look, by other processes or by time. A few times a second.
-    ///
-    /// - Returns: Tokens whose streams must end.
-    public func check() throws -> Set<TokenID> {
+    /// Notices what changed since the last look, by other processes or by time. A few times a second, and when
+    /// somebody presents a token that the book does not know.
+    public func check() throws {
         let now = clock.now
-        var died = book.expired(since: checkedAt, now: now)
+        let expired = book.expired(since: checkedAt, now: now)
         checkedAt = now
+        if !expired.isEmpty { onDeath(expired) }
         let version = try queue.read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? -1 }
-        if version != dataVersion {
-            dataVersion = version
-            died.formUnion(try reload())
-        }
-        return died
+        guard version != dataVersion else { return }
+        dataVersion = version
+        try reload()
     }
 
     private static func entry(_ row: Row) -> TokenEntry? {

@@ -7,6 +7,7 @@ import Glibc
 /// Something went wrong on the way.
 public struct SocketFailure: Error, CustomStringConvertible {
     public let description: String
+    public init(description: String) { self.description = description }
 }
 
 /// An HTTP answer.

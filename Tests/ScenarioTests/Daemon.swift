@@ -70,16 +70,17 @@ final class Daemon: Sendable {
             "server.listen=127.0.0.1:\(keepingPorts ? ports.0 : 0)",
             "server.admin_listen=127.0.0.1:\(keepingPorts ? ports.1 : 0)",
         ]
-        let log = open(logPath, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0o600)
+        let output = unsafe open(logPath, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0o600)
         let offset = (try? Data(contentsOf: URL(fileURLWithPath: logPath)).count) ?? 0
         let process = Process()
         process.executableURL = Self.executable
         process.arguments = ["serve"] + (settings + listen).flatMap { ["--set", $0] }
-        process.standardOutput = FileHandle(fileDescriptor: log, closeOnDealloc: true)
+        process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: true)
         process.standardError = process.standardOutput
         try process.run()
         state.withLock { $0.pid = process.processIdentifier }
-        let ready = try #require(waitFor(seconds: 30) { Self.readyLine(self.logPath, after: offset) }, "\(log())")
+        let ready = waitFor(seconds: 30) { Self.readyLine(self.logPath, after: offset) }
+        guard let ready else { throw SocketFailure(description: "not ready: \(log())") }
         state.withLock { ($0.port, $0.adminPort) = ready }
     }
 

@@ -34,8 +34,7 @@ import Testing
         ("things: {}\n", "c.yaml:1: expected `entities:` with a mapping of names"),
     ])
     func mistakesAreNamedWithFileAndLine(_ yaml: String, _ message: String) {
-        #expect(performing: { try CatalogueFile.parse(yaml, file: "c.yaml") }) { error in
-            "\(error)" == message
-        }
+        let error = #expect(throws: CatalogueError.self) { try CatalogueFile.parse(yaml, file: "c.yaml") }
+        #expect(error?.description == message)
     }
 }

@@ -1,0 +1,196 @@
+// A till that does everything a till may do, in random order: polls with any page size and gives up in the middle,
+// streams and is cut anywhere, reads slowly, sleeps, hands over between the two, downloads in full, and now and then
+// loses a frame on purpose, to see the position rule notice.
+
+import Foundation
+import TidingsTesting
+
+/// One till's life in one round. Used by one thread at a time.
+final class WanderingTill {
+    private let daemon: Daemon
+    private let token: String
+    private let query: String
+    private var random: SplitMix
+    private(set) var till: Till
+    /// A frame was dropped on purpose and the rule has not noticed yet: where it ended.
+    private var droppedTo: Int64?
+    private(set) var dropped = 0
+    private(set) var noticed = 0
+    private(set) var resets = 0
+    private(set) var pages = 0
+    private(set) var streams = 0
+    private(set) var events = 0
+
+    init(daemon: Daemon, token: String, entities: [String]?, foreignCanaries: [String], seed: UInt64) {
+        self.daemon = daemon
+        self.token = token
+        query = entities.map { "&entities=" + $0.joined(separator: ",") } ?? ""
+        random = SplitMix(state: seed)
+        let all = [
+            "products", "categories", "brands", "units", "parties", "vats", "payment_types", "warehouses", "attributes",
+            "attribute_values", "variants",
+        ]
+        till = Till(entities: Set(entities ?? all))
+        till.foreignCanaries = foreignCanaries
+        till.invariant = Self.twinsAgree
+    }
+
+    /// Twins are written in one transaction: a whole copy holds both or none, with one name.
+    static func twinsAgree(_ copy: [String: [String: Till.Held]]) -> String? {
+        for (id, held) in copy["attributes"] ?? [:] {
+            guard let number = Int(id) else { return "attributes has the id \(id)" }
+            let twin = number % 2 == 1 ? number + 1 : number - 1
+            guard let other = copy["attributes"]?[String(twin)] else { return "half a transaction: \(id) without \(twin)" }
+            if (held.record["name"] as? String) != (other.record["name"] as? String) {
+                return "half a transaction: \(id) and \(twin) differ"
+            }
+        }
+        return nil
+    }
+
+    // MARK: Life
+
+    /// Does one thing.
+    func step() throws {
+        guard till.hasCopy else { return try download() }
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<4: try download()
+        case 4..<40: try poll(pagesMax: Int.random(in: 1...4, using: &random))
+        case 40..<90: try stream()
+        case 90..<95: try acknowledge()
+        default: usleep(UInt32.random(in: 1_000...60_000, using: &random))
+        }
+    }
+
+    /// Catches up for good.
+    func finish() throws {
+        if !till.hasCopy { try download() }
+        try poll(pagesMax: 10_000)
+    }
+
+    private func download() throws {
+        let answer = try daemon.ask("GET", "/api/v1/sync/full?x=1" + query, token: token)
+        guard answer.status == 200 else { return till.complain("full answered \(answer.status)") }
+        till.full(answer.body)
+        droppedTo = nil
+    }
+
+    /// Pages until nothing is left, or until it gives up.
+    private func poll(pagesMax: Int) throws {
+        for _ in 0..<pagesMax {
+            guard let position = till.token else { return }
+            pages += 1
+            let limit = [1, 2, 3, 7, 20, 100, 1_000].randomElement(using: &random) ?? 100
+            let answer = try daemon.ask(
+                "GET", "/sync/changes?sync_token=\(position)&limit=\(limit)" + query, token: token)
+            if answer.status == 410 {
+                resets += 1
+                till.refused()
+                return till.complain("410 in a round where nothing may be refused: \(answer.json?["reason"] ?? "?")")
+            }
+            guard answer.status == 200 else { return till.complain("changes answered \(answer.status)") }
+            let hasMore = till.changes(answer.body, from: till.position)
+            if let dropped = droppedTo, till.position >= dropped { droppedTo = nil }
+            if !hasMore { return }
+        }
+    }
+
+    private func stream() throws {
+        guard let position = till.token else { return }
+        streams += 1
+        let isSlow = Int.random(in: 0..<6, using: &random) == 0
+        let socket = try TillSocket(port: daemon.port, receiveBuffer: isSlow ? 2_048 : 0)
+        var headers = [("Authorization", "Bearer \(token)"), ("Accept", "text/event-stream")]
+        var target = "/sync/stream?x=1" + query
+        if Bool.random(using: &random) {
+            headers.append(("Last-Event-ID", position))
+        } else {
+            target += "&sync_token=\(position)"
+        }
+        try socket.request("GET", target, headers: headers)
+        let (status, _) = try socket.readHead()
+        guard status == 200 else { return till.complain("the stream answered \(status)") }
+        till.streamOpened()
+        // Resumed from before the lost frame: it comes again.
+        droppedTo = nil
+        try follow(socket, bytesMax: cutAfter(), isSlow: isSlow)
+        if Bool.random(using: &random) { socket.resetOnClose() }
+    }
+
+    /// Where this stream will be cut; mostly not at all within its time.
+    private func cutAfter() -> Int {
+        Int.random(in: 0..<3, using: &random) == 0 ? Int.random(in: 1...6_000, using: &random) : .max
+    }
+
+    private func follow(_ socket: TillSocket, bytesMax: Int, isSlow: Bool) throws {
+        var parser = EventStreamParser()
+        var left = bytesMax
+        let end = Date().addingTimeInterval(Double.random(in: 0.02...0.5, using: &random))
+        let losesFrames = Int.random(in: 0..<3, using: &random) == 0
+        while Date() < end, left > 0 {
+            let most = isSlow ? 64 : min(left, 65_536)
+            guard let bytes = try socket.read(within: 0.02, atMost: most) else { continue }
+            if bytes.isEmpty { return }
+            left -= bytes.count
+            if isSlow { usleep(300) }
+            for event in parser.receive(bytes) {
+                events += 1
+                if losesFrames, event.type == "change", droppedTo == nil, Int.random(in: 0..<4, using: &random) == 0 {
+                    drop(event)
+                    continue
+                }
+                guard try accept(event) else { return }
+            }
+        }
+    }
+
+    /// Loses a frame before the till sees it.
+    private func drop(_ event: StreamEvent) {
+        guard let data = try? JSONSerialization.jsonObject(with: Data(event.data.utf8)) as? [String: Any],
+            let to = (data["to"] as? NSNumber)?.int64Value, to > till.position
+        else { return }
+        droppedTo = to
+        dropped += 1
+    }
+
+    /// False when the stream is of no more use.
+    private func accept(_ event: StreamEvent) throws -> Bool {
+        let before = till.position
+        let rule = till.receive(event)
+        if till.position < before { till.complain("the position went back from \(before)") }
+        if event.type == "reset" {
+            resets += 1
+            till.complain("a reset in a round where nothing may be refused: \(event.data)")
+            return false
+        }
+        if rule == .missing {
+            if droppedTo == nil { till.complain("a false alarm: \(event.type) \(event.data.prefix(120))") }
+            noticed += 1
+            try poll(pagesMax: 10_000)
+        } else if let dropped = droppedTo, till.position >= dropped, rule == .apply {
+            till.complain("a dropped frame to \(dropped) went unnoticed by \(event.type) to \(till.position)")
+            droppedTo = nil
+        }
+        return event.type != "bye"
+    }
+
+    private func acknowledge() throws {
+        guard let position = till.token, !till.isProvisional else { return }
+        let answer = try daemon.ask(
+            "POST", "/api/v1/sync/ack", token: token, body: #"{"sync_token":"\#(position)"}"#)
+        if answer.status != 204 { till.complain("ack answered \(answer.status)") }
+    }
+}
+
+/// A small seeded generator: the same seed, the same life. Sebastiano Vigna's SplitMix64.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+        return z ^ z >> 31
+    }
+}
