@@ -119,6 +119,7 @@ let package = Package(
             swiftSettings: house),
 
         .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: house),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: house),
         .testTarget(
             name: "LanesTests", dependencies: ["Lanes", "TidingsTesting"], swiftSettings: house),
         .testTarget(

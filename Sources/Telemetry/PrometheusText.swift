@@ -1,14 +1,25 @@
 // The Prometheus text format 0.0.4: what `/metrics` answers. Names, help and types are written next to each other
 // where the figures are collected, so that none is without them.
+// prometheus.io/docs/instrumenting/exposition_formats
 
 /// Writes metric families. A value.
 public struct PrometheusText: Sendable {
     /// How a family's samples are to be read.
     public enum Kind: String, Sendable { case counter, gauge, histogram }
 
+    /// What the answer's `Content-Type` says.
+    public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
     public private(set) var text = ""
+    /// A family stands once: scrapers refuse a page that repeats one.
+    private var names: Set<String> = []
 
     public init() {}
+
+    /// Families that keep their own figures.
+    public mutating func add(_ metrics: [any Metric]) {
+        for metric in metrics { metric.write(to: &self) }
+    }
 
     /// One family: its help, its type, its samples.
     ///
@@ -28,43 +39,50 @@ public struct PrometheusText: Sendable {
 
     /// A histogram without labels, from counts per bucket (the last one takes the rest).
     ///
-    /// - Parameter bounds: Upper bounds in seconds, one fewer than `buckets`.
+    /// - Parameter bounds: Upper bounds in the unit of the name, one fewer than `buckets`.
     public mutating func histogram(
         _ name: StaticString, _ help: StaticString, bounds: [Double], buckets: [Int], sum: Double
     ) {
+        precondition(buckets.count == bounds.count + 1, "\(name): a bucket for each bound, and one for the rest")
         open(name, .histogram, help)
         var seen = 0
         for (index, count) in buckets.enumerated() {
             seen += count
-            let bound = index < bounds.count ? Self.number(bounds[index]) : "+Inf"
-            line("\(name)_bucket", [("le", bound)], Double(seen))
+            let bound = index < bounds.count ? bounds[index] : .infinity
+            line("\(name)_bucket", [("le", Self.number(bound))], Double(seen))
         }
         line("\(name)_sum", [], sum)
         line("\(name)_count", [], Double(seen))
     }
 
     private mutating func open(_ name: StaticString, _ kind: Kind, _ help: StaticString) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
+        MetricRules.check(name, kind)
+        precondition(names.insert("\(name)").inserted, "\(name) stands on the page twice")
+        text += "# HELP \(name) \(Self.escaped("\(help)", quotes: false))\n# TYPE \(name) \(kind.rawValue)\n"
     }
 
     private mutating func line(_ name: String, _ labels: [(name: String, value: String)], _ value: Double) {
         text += name
         if !labels.isEmpty {
-            text += "{" + labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",") + "}"
+            let pairs = labels.map { "\($0.name)=\"\(Self.escaped($0.value, quotes: true))\"" }
+            text += "{" + pairs.joined(separator: ",") + "}"
         }
         text += " \(Self.number(value))\n"
     }
 
     private static func number(_ value: Double) -> String {
-        value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : "\(value)"
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        return value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : "\(value)"
     }
 
-    private static func escaped(_ value: String) -> String {
+    /// Help escapes the backslash and the line feed; a label's value the quote too.
+    private static func escaped(_ value: String, quotes: Bool) -> String {
         var out = ""
         for character in value.unicodeScalars {
             switch character {
             case "\\": out += "\\\\"
-            case "\"": out += "\\\""
+            case "\"" where quotes: out += "\\\""
             case "\n": out += "\\n"
             default: out.unicodeScalars.append(character)
             }

@@ -6,6 +6,7 @@ import HTTP
 import Lanes
 import Registry
 import Settings
+import Telemetry
 
 /// Answers the admin listener's requests. Lives on its loop.
 final class OpsReception: Responder {
@@ -48,7 +49,7 @@ final class OpsReception: Responder {
             collect { tallies in
                 reply(
                     Response(
-                        status: 200, fields: [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")],
+                        status: 200, fields: [("Content-Type", PrometheusText.contentType)],
                         body: .bytes(Array(MetricsPage(services, tallies).text.utf8))))
             }
         default: exchange.answer(.error(404, "not_found", "There is nothing at this address."))
