@@ -1,0 +1,244 @@
+// The stream, end to end: which event carries which id, what is refused and how, how a stream ends.
+
+import Domain
+import Foundation
+import Testing
+import TidingsTesting
+
+@Suite struct StreamTests {
+    /// A daemon with one business and one till.
+    struct Shop {
+        let daemon: Daemon
+        let business: Int
+        let owner: String
+        let till: String
+
+        init(_ settings: [String] = []) throws {
+            daemon = try Daemon(settings)
+            (business, owner) = try daemon.newBusiness()
+            till = try daemon.register("till", by: owner)
+        }
+
+        func product(_ name: String) throws {
+            try daemon.sql("INSERT INTO products(business_id,name) VALUES(\(business),'\(name)');")
+        }
+    }
+
+    @Test func aCommittedRowReachesTheTill() throws {
+        let shop = try Shop()
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        #expect(stream.status == 200)
+        #expect(stream.fields["content-type"] == "text/event-stream; charset=utf-8")
+        #expect(stream.fields["cache-control"] == "no-cache, no-store, no-transform")
+        #expect(stream.fields["x-accel-buffering"] == "no")
+        #expect(try stream.next()?.type == "hello")
+        #expect(try stream.next()?.type == "ready")
+        #expect(stream.retryMilliseconds != nil)
+        try shop.product("Tea")
+        let change = try #require(try stream.next("change"))
+        let record = try #require(change.list("products", "created").first as? [String: Any])
+        #expect(record["name"] as? String == "Tea")
+        #expect(change.lastEventID == change.json["sync_token"] as? String)
+        try shop.daemon.sql("UPDATE products SET name='Green tea'; ")
+        let update = try #require(try stream.next("change"))
+        #expect((update.list("products", "updated").first as? [String: Any])?["version"] as? Int == 2)
+        #expect(update.number("from") == change.number("to"))
+        try shop.daemon.sql("DELETE FROM products;")
+        #expect(try #require(try stream.next("change")).list("products", "deleted").count == 1)
+    }
+
+    @Test func idsSayWhatWasWrittenAndNothingMore() throws {
+        let shop = try Shop()
+        try shop.product("Tea")
+        let full = try shop.daemon.ask("GET", "/sync/full", token: shop.till)
+        let token = try #require(full.json?["sync_token"] as? String)
+        try shop.product("Coffee")
+        // Resumed: hello repeats what was presented, ready and heartbeat stand where the stream stands.
+        let stream = try OpenStream(shop.daemon, token: shop.till, lastEventID: token)
+        let hello = try #require(try stream.next("hello"))
+        #expect(hello.lastEventID == token)
+        let change = try #require(try stream.next("change"))
+        #expect(change.list("products", "created").count == 1)
+        let ready = try #require(try stream.next("ready"))
+        #expect(position(ready.lastEventID) == ready.number("to"))
+        #expect(ready.number("replayed") == 1)
+        let heartbeat = try #require(try stream.next("heartbeat"))
+        #expect(position(heartbeat.lastEventID) == heartbeat.number("to"))
+        #expect(try #require(heartbeat.number("from")) <= (try #require(ready.number("to"))))
+        // Quiet for this till, but not for the journal: the position goes on.
+        let other = try shop.daemon.newBusiness()
+        try shop.daemon.sql("INSERT INTO products(business_id,name) VALUES(\(other.id),'Elsewhere');")
+        let later = try waitFor(seconds: 10) {
+            try stream.next("heartbeat").flatMap { $0.number("to") ?? 0 > ready.number("to") ?? 0 ? $0 : nil }
+        }
+        #expect(later?.lastEventID.isEmpty == false)
+        #expect(!stream.seen.contains { $0.data.contains("Elsewhere") })
+    }
+
+    @Test func whatCannotBeAnsweredIsResetAndParks() throws {
+        let shop = try Shop()
+        try shop.product("Tea")
+        let token = try #require(try shop.daemon.ask("GET", "/sync/full", token: shop.till).json?["sync_token"] as? String)
+        let narrow = try #require(
+            try shop.daemon.ask("GET", "/sync/full?entities=products", token: shop.till).json?["sync_token"] as? String)
+        let other = try shop.daemon.newBusiness()
+        let foreign = try #require(
+            try shop.daemon.ask("GET", "/sync/full", token: other.token).json?["sync_token"] as? String)
+        let cases: [(String, String)] = [
+            (SyncToken.nullText, "unknown"), ("rubbish", "unknown"), (foreign, "scope"), (narrow, "scope"),
+            (changed(token) { $0.pos = Seq($0.pos.rawValue + 50); $0.base = $0.pos }, "ahead"),
+            (changed(token) { $0.epoch = Epoch(1) }, "epoch"),
+            (changed(token) { $0.nonce = NonceTag($0.nonce.rawValue ^ 1) }, "epoch"),
+        ]
+        for (presented, reason) in cases {
+            let stream = try OpenStream(shop.daemon, token: shop.till, lastEventID: presented)
+            let hello = try #require(try stream.next("hello"))
+            #expect(hello.lastEventID == SyncToken.nullText, "\(reason)")
+            let reset = try #require(try stream.next("reset"))
+            #expect(reset.lastEventID == SyncToken.nullText)
+            #expect(reset.json["reason"] as? String == reason)
+            #expect((reset.json["full_sync_url"] as? String)?.hasSuffix("/sync/full") == true)
+            try shop.product("While parked")
+            let parked = try #require(try stream.next())
+            #expect(parked.type == "heartbeat" && parked.lastEventID == SyncToken.nullText)
+            #expect(parked.json["reset"] as? Bool == true)
+            // The same over the poll, in its own words.
+            let poll = try shop.daemon.ask("GET", "/sync/changes?sync_token=\(presented)", token: shop.till)
+            #expect(poll.status == 410)
+            #expect(poll.json?["reason"] as? String == reason)
+            #expect(poll.json?["error"] as? String == "sync_token_expired")
+        }
+    }
+
+    @Test func aWiderSetIsRefusedNamingWhatWasAdded() throws {
+        let shop = try Shop()
+        let narrow = try #require(
+            try shop.daemon.ask("GET", "/sync/full?entities=products,vats", token: shop.till).json?["sync_token"] as? String)
+        let answer = try shop.daemon.ask(
+            "GET", "/sync/changes?entities=products,brands&sync_token=\(narrow)", token: shop.till)
+        #expect(answer.status == 410)
+        #expect(answer.json?["entities"] as? [String] == ["brands"])
+        let fewer = try shop.daemon.ask("GET", "/sync/changes?entities=vats&sync_token=\(narrow)", token: shop.till)
+        #expect(fewer.status == 200)
+        #expect((fewer.json?["data"] as? [String: Any])?.keys.sorted() == ["vats"])
+    }
+
+    @Test func onlyTheEntitiesAskedForArrive() throws {
+        let shop = try Shop()
+        let stream = try OpenStream(shop.daemon, token: shop.till, query: "entities=brands")
+        _ = try stream.next("ready")
+        try shop.product("Tea")
+        try shop.daemon.sql("INSERT INTO brands(business_id,name) VALUES(\(shop.business),'Leaf');")
+        let change = try #require(try stream.next("change"))
+        #expect((change.json["data"] as? [String: Any])?.keys.sorted() == ["brands"])
+        #expect(!stream.seen.contains { $0.data.contains("Tea") })
+    }
+
+    @Test func aTransactionLargerThanAFrameArrivesWhole() throws {
+        let shop = try Shop(["pages.frame_max_records=200"])
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        _ = try stream.next("ready")
+        try shop.daemon.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 5000)
+            INSERT INTO products(business_id,name) SELECT \(shop.business), 'bulk '||i FROM n;
+            """)
+        var count = 0
+        var isWhole = false
+        while !isWhole, let event = try stream.next("change", within: 20) {
+            count += event.list("products", "created").count
+            isWhole = event.json["has_more"] as? Bool == false
+        }
+        #expect(count == 5_000)
+        try shop.product("after")
+        #expect(try stream.next("change")?.list("products", "created").count == 1)
+    }
+
+    @Test func theNinthStreamOfADeviceIsTurnedAway() throws {
+        let shop = try Shop()
+        let open = try (0..<8).map { _ in try OpenStream(shop.daemon, token: shop.till) }
+        for stream in open { #expect(try stream.next()?.type == "hello") }
+        let ninth = try OpenStream(shop.daemon, token: shop.till)
+        #expect(ninth.status == 200)
+        let bye = try #require(try ninth.next())
+        #expect(bye.type == "bye" && bye.json["reason"] as? String == "limit" && !bye.carriedID)
+        #expect(try #require(ninth.retryMilliseconds) >= 600_000)
+        #expect(try ninth.untilEnd())
+        try shop.product("Tea")
+        for stream in open { #expect(try stream.next("change") != nil) }
+    }
+
+    @Test func revocationByAnotherProcessCutsTheStreamWithinASecond() throws {
+        let shop = try Shop()
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        _ = try stream.next("ready")
+        try shop.daemon.tidings("token", "revoke", String(shop.till.prefix { $0 != "|" }))
+        let bye = try #require(try stream.next("bye", within: 5))
+        #expect(bye.json["reason"] as? String == "revoked")
+        #expect(try stream.untilEnd())
+        #expect(try OpenStream(shop.daemon, token: shop.till).status == 401)
+    }
+
+    @Test func aByteReceivedOnAnOpenStreamEndsIt() throws {
+        let shop = try Shop()
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        _ = try stream.next("ready")
+        try stream.socket.write("x")
+        #expect(try stream.untilEnd())
+    }
+
+    @Test func aClientThatNeverReadsIsCutAndOthersAreServed() throws {
+        let shop = try Shop([
+            "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
+        ])
+        let sleeper = try OpenStream(shop.daemon, token: shop.till, receiveBuffer: 2_048)
+        let reader = try OpenStream(shop.daemon, token: shop.till)
+        _ = try reader.next("ready")
+        let filler = String(repeating: "x", count: 20_000)
+        for _ in 0..<40 {
+            try shop.product(filler)
+            #expect(try reader.next("change") != nil)
+        }
+        let slow = try waitFor(seconds: 15) {
+            try Self.metric(shop.daemon, #"tidings_streams_closed_total{reason="slow"}"#).flatMap { $0 == 1 ? $0 : nil }
+        }
+        #expect(slow == 1)
+        _ = sleeper
+    }
+
+    @Test func draining() throws {
+        let shop = try Shop(["drain.window=5s"])
+        let streams = try (0..<6).map { _ in try OpenStream(shop.daemon, token: shop.till) }
+        for stream in streams { _ = try stream.next("ready") }
+        let ended = Thread { shop.daemon.terminate() }
+        ended.start()
+        var retries: Set<Int> = []
+        for stream in streams {
+            let bye = try #require(try stream.next("bye", within: 10))
+            #expect(bye.json["reason"] as? String == "drain")
+            retries.insert(try #require((bye.json["retry_ms"] as? NSNumber)?.intValue))
+            #expect(try stream.untilEnd())
+        }
+        #expect(retries.count > 1, "everybody was told to come back at the same moment")
+        #expect(waitFor(seconds: 10) { ended.isFinished ? true : nil } == true)
+    }
+
+    // MARK: Parts
+
+    static func metric(_ daemon: Daemon, _ name: String) throws -> Int? {
+        let text = String(
+            decoding: try TillSocket.ask(port: daemon.adminPort, "GET", "/metrics").body, as: UTF8.self)
+        return text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+            .flatMap { Int($0.dropFirst(name.count + 1)) }
+    }
+
+    private func position(_ id: String) -> Int64? {
+        if case .token(let token) = SyncToken.parse(id) { token.pos.rawValue } else { nil }
+    }
+
+    private func changed(_ text: String, _ change: (inout SyncToken) -> Void) -> String {
+        guard case .token(var token) = SyncToken.parse(text) else { return "" }
+        change(&token)
+        return token.text
+    }
+}
