@@ -26,6 +26,12 @@ import Glibc
         if let event = unsafe event { unsafe event_free(event) }
     }
 
-    /// A peer that closes must not end the process: writes then fail with EPIPE instead.
-    public static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+    /// Before the first thread is started. A peer that closes must not end the process: writes fail with EPIPE
+    /// instead. And whoever started us may have had signals blocked, which a child inherits: SIGTERM must arrive.
+    public static func prepareProcess() {
+        _ = signal(SIGPIPE, SIG_IGN)
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
+    }
 }

@@ -56,7 +56,7 @@ public final class Gateway: Sendable {
     public static func start(
         configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock = .system
     ) throws -> Gateway {
-        SignalTrap.ignoreBrokenPipes()
+        SignalTrap.prepareProcess()
         return try Gateway(Assembly(configuration: configuration, catalogue: catalogue, log: log, clock: clock))
     }
 
