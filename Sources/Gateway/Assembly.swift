@@ -54,11 +54,14 @@ struct Assembly {
             heartbeatSeconds: configuration.stream.heartbeat.wholeSeconds,
             fullSyncURL: configuration.server.publicURL + "/api/v1/sync/full", generation: catalogue.generation,
             wholeSet: catalogue.wholeSet, nameOf: { catalogue.name(of: $0) })
+        let status = GatewayStatus()
         services = Services(
             configuration: configuration, catalogue: catalogue, clock: clock, log: log, credentials: credentials,
             registry: registry, readers: readers,
-            spools: SpoolBook(readers: readers, directory: Self.directory(of: file.path), clock: clock),
-            events: events, roster: roster, status: GatewayStatus(), retry: retry)
+            spools: SpoolBook(
+                readers: readers, directory: Self.directory(of: file.path), clock: clock,
+                epoch: { status.tailer.head?.epoch }),
+            events: events, roster: roster, status: status, retry: retry)
 
         let count = configuration.server.loops > 0 ? configuration.server.loops : EventLoop.coreCount
         loops = (0..<count).map { EventLoop(name: "loop-\($0)") }

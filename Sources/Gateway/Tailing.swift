@@ -54,6 +54,7 @@ final class Tailing {
             try checkpointer?.run()
         } catch let change as HistoryChanged {
             services.log.warning("the database was replaced", metadata: ["why": "\(change.why)"])
+            checkpointer?.forget()
             tailer.restart()
         } catch {
             services.log.error("keeping house failed", metadata: ["error": "\(error)"])

@@ -11,6 +11,8 @@ final class HistoryGuard {
     private let file: DatabaseFile
     private let side: SideFile
     private let boot = SideFile.bootID
+    /// What this process read last: the side file may be a second behind.
+    private var lastRead: Head?
 
     init(file: DatabaseFile, side: SideFile) {
         self.file = file
@@ -37,10 +39,20 @@ final class HistoryGuard {
             return head
         }
         try remember(head, clean: false)
+        note(head)
         return head
     }
 
+    /// Takes note of what is about to be served.
+    func note(_ head: Head) { lastRead = head }
+
     private func isProven(_ head: Head, _ journal: JournalStatements) throws -> Bool {
+        if let lastRead {
+            guard lastRead.epoch == head.epoch, lastRead.seq <= head.seq else { return false }
+            if lastRead.seq > .zero {
+                guard let nonce = try journal.nonce(at: lastRead.seq), nonce == lastRead.nonce else { return false }
+            }
+        }
         guard let served = side.read() else {
             // Nothing was ever served from here, if nothing was ever written.
             return head.seq == .zero

@@ -67,7 +67,9 @@ public final class SQLiteChangeSource: ChangeSource {
                 guard head.seq > position.seq else {
                     return JournalSnapshot(from: position, head: head, businesses: [], rows: [], oldestWrite: nil)
                 }
-                return try collect(db, from: position, to: head, interest: interest, rowsMax: rowsMax)
+                let snapshot = try collect(db, from: position, to: head, interest: interest, rowsMax: rowsMax)
+                history.note(head)
+                return snapshot
             }
         }
     }

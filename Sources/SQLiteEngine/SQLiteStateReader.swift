@@ -8,11 +8,13 @@ public import Lanes
 
 /// Reads the state index over one read-only connection. Lives on its worker lane.
 public final class SQLiteStateReader: StateReader {
-    private let queue: DatabaseQueue
+    private let file: DatabaseFile
     private let catalogue: EntityCatalogue
     private let ledger: TotalsLedger
     private let clock: WallClock
-    private let journal: JournalStatements
+    private var queue: DatabaseQueue
+    private var identity: FileIdentity?
+    private var journal: JournalStatements
     private var pages: [EntitySet: RawStatement] = [:]
     private var encoders: [EntityNumber: RecordEncoder] = [:]
     /// Records that the state index calls live and whose rows are not there: hooks were bypassed.
@@ -20,22 +22,38 @@ public final class SQLiteStateReader: StateReader {
 
     /// Opens a connection. Blocks.
     public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, clock: WallClock) throws {
-        queue = try file.open(.reader)
+        self.file = file
         self.catalogue = catalogue
         self.ledger = ledger
         self.clock = clock
+        identity = file.identity
+        let queue = try file.open(.reader)
+        self.queue = queue
         journal = try queue.inDatabase { try JournalStatements($0) }
     }
 
+    /// The connection to the file that stands at the path now. One `stat` a call: a file renamed over the database
+    /// is another history, and the old one must not be served for a moment longer.
+    private func current() throws -> DatabaseQueue {
+        guard let now = file.identity, now != identity else { return queue }
+        let queue = try file.open(.reader)
+        journal = try queue.inDatabase { try JournalStatements($0) }
+        pages = [:]
+        encoders = [:]
+        identity = now
+        self.queue = queue
+        return queue
+    }
+
     public func head() throws -> Head {
-        try queue.inDatabase { db in try db.snapshot { try journal.head() } }
+        try current().inDatabase { db in try db.snapshot { try journal.head() } }
     }
 
     public func page(after token: SyncToken, scope: Scope, limit: Int) throws -> Delta {
         // Copied before the snapshot is opened: what was journaled in between is folded inside it.
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
-        return try queue.inDatabase { db in
+        return try current().inDatabase { db in
             try db.snapshot {
                 let head = try journal.head()
                 try judge(token, scope: scope, head: head)
@@ -147,7 +165,7 @@ public final class SQLiteStateReader: StateReader {
     public func full(scope: Scope, write: ([UInt8]) throws -> Void) throws -> FullSummary {
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
-        return try queue.inDatabase { db in
+        return try current().inDatabase { db in
             try db.snapshot {
                 let head = try journal.head()
                 let totals = try journal.totals(of: scope, from: balance, to: head)

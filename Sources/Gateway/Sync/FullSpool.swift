@@ -43,14 +43,20 @@ final class SpoolBook: Sendable {
     private let readers: ReaderPool
     private let directory: String
     private let clock: WallClock
+    private let epoch: @Sendable () -> Epoch?
     /// How long a finished spool is handed to newcomers. They continue from its token: older is not wrong.
     private let shareFor: Int64
 
     /// - Parameter directory: On a disk with room for the largest business.
-    init(readers: ReaderPool, directory: String, clock: WallClock, shareForMilliseconds: Int64 = 2_000) {
+    /// - Parameter epoch: The history in force: a spool of another is never handed out.
+    init(
+        readers: ReaderPool, directory: String, clock: WallClock, epoch: @Sendable @escaping () -> Epoch?,
+        shareForMilliseconds: Int64 = 2_000
+    ) {
         self.readers = readers
         self.directory = directory
         self.clock = clock
+        self.epoch = epoch
         shareFor = shareForMilliseconds * 1_000
     }
 
@@ -58,10 +64,12 @@ final class SpoolBook: Sendable {
     func spool(_ scope: Scope, _ waiter: @escaping Waiter) {
         let now = clock.now
         let shareFor = shareFor
+        let epoch = epoch()
         enum Turn { case take(Spool), wait, write }
         let turn: Turn = entries.withLock { entries in
             switch entries[scope] {
-            case .written(let spool, let at) where now.microseconds - at.microseconds < shareFor:
+            case .written(let spool, let at)
+            where now.microseconds - at.microseconds < shareFor && spool.summary.token.epoch == epoch:
                 return .take(spool)
             case .writing(let waiters):
                 entries[scope] = .writing(waiters + [waiter])

@@ -1,0 +1,99 @@
+// Another history is always noticed: a backup put back in place, a file copied over, a file renamed over, a side file
+// lost. And an unchanged database is never taken for another one.
+
+import Foundation
+import Testing
+import TidingsTesting
+
+@Suite struct EpochTests {
+    private func epoch(_ daemon: Daemon, _ token: String) throws -> String {
+        try #require(try daemon.ask("GET", "/sync/full", token: token).json?["epoch"] as? String)
+    }
+
+    private func add(_ daemon: Daemon, _ business: Int, _ count: Int, _ name: String) throws {
+        try daemon.sql(
+            (0..<count).map { "INSERT INTO products(business_id,name) VALUES(\(business),'\(name) \($0)');" }
+                .joined(separator: "\n"))
+    }
+
+    @Test func aRestartKeepsTheHistory() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        try add(daemon, business.id, 3, "a")
+        let before = try epoch(daemon, business.token)
+        for ends in [daemon.kill, { daemon.terminate() }] {
+            ends()
+            try add(daemon, business.id, 2, "while down")
+            try daemon.start()
+            #expect(try epoch(daemon, business.token) == before)
+        }
+    }
+
+    /// `.restore` and `cp` keep the inode, and later writes lift the head past what was served.
+    @Test(arguments: ["restore", "copy", "rename"])
+    func aBackupPutBackBehindOurBackIsAnotherHistory(_ way: String) throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        let till = try daemon.register("till", by: business.token)
+        try add(daemon, business.id, 5, "before")
+        let backup = daemon.directory.appendingPathComponent("backup.db").path
+        try daemon.sql(".backup '\(backup)'")
+        try add(daemon, business.id, 5, "lost")
+        let before = try epoch(daemon, till)
+        let old = try #require(try daemon.ask("GET", "/sync/full", token: till).json?["sync_token"] as? String)
+        let stream = try OpenStream(daemon, token: till)
+        _ = try stream.next("ready")
+        switch way {
+        case "restore": try daemon.sql(".restore '\(backup)'")
+        case "copy":
+            try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE);")
+            _ = try Daemon.run("/bin/cp", [backup, daemon.database])
+        default:
+            try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE);")
+            for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: daemon.database + suffix) }
+            _ = try Daemon.run("/bin/mv", [backup, daemon.database])
+        }
+        // Overtake what was served: position alone would say that all is well.
+        try add(daemon, business.id, 12, "after")
+        let reset = try #require(try stream.next("reset", within: 15), "\(way): \(daemon.log().suffix(800))")
+        #expect(reset.json["reason"] as? String == "epoch")
+        let answer = try daemon.ask("GET", "/sync/changes?sync_token=\(old)", token: till)
+        #expect(answer.status == 410 && answer.json?["reason"] as? String == "epoch")
+        var copy = Till(entities: [])
+        copy.full(try daemon.ask("GET", "/sync/full", token: till).body)
+        #expect(copy.epoch != before)
+        #expect(copy.violations.isEmpty, "\(copy.violations)")
+        #expect(copy.copy["products"]?.count == 17)
+        let fresh = try OpenStream(daemon, token: till, lastEventID: copy.token)
+        _ = try #require(try fresh.next("ready"))
+        try add(daemon, business.id, 1, "live again")
+        #expect(try fresh.next("change") != nil)
+    }
+
+    @Test func aRestoreWhileTheGatewayIsDownIsNoticedAtTheStart() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        try add(daemon, business.id, 3, "before")
+        let backup = daemon.directory.appendingPathComponent("backup.db").path
+        try daemon.sql(".backup '\(backup)'")
+        try add(daemon, business.id, 3, "lost")
+        let before = try epoch(daemon, business.token)
+        usleep(1_200_000)  // what was served last is written down once a second
+        daemon.terminate()
+        try daemon.sql(".restore '\(backup)'")
+        try add(daemon, business.id, 9, "after")
+        try daemon.start()
+        #expect(try epoch(daemon, business.token) != before)
+    }
+
+    @Test func withoutTheSideFileNothingIsProven() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        try add(daemon, business.id, 3, "a")
+        let before = try epoch(daemon, business.token)
+        daemon.terminate()
+        try FileManager.default.removeItem(at: daemon.directory.appendingPathComponent("gateway.db.served"))
+        try daemon.start()
+        #expect(try epoch(daemon, business.token) != before)
+    }
+}
