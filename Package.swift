@@ -160,7 +160,7 @@ let package = Package(
         .testTarget(
             name: "ScenarioTests",
             dependencies: ["Domain", "Settings", "TidingsTesting", "tidings"],
-            exclude: ["Writers"],
+            exclude: ["Writers", "Clients"],
             swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],
