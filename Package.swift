@@ -136,6 +136,7 @@ let package = Package(
                 "SQLiteEngine", "Journal", "Domain", "Lanes", "Settings", "TidingsTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            exclude: ["Writers"],
             swiftSettings: house),
         .testTarget(
             name: "FanOutTests",
