@@ -192,11 +192,14 @@ public struct RequestParser: Sendable {
     /// The index behind the blank line; nil while it has not come. Bounds are checked as bytes arrive, so that a
     /// head which never ends costs no more than its limit.
     private mutating func endOfHead() throws(ParseError) -> Int? {
-        var index = max(0, searched - 3)
-        while index + 3 < buffer.count {
-            if buffer[index] == 0x0D, buffer[index + 1] == 0x0A, buffer[index + 2] == 0x0D, buffer[index + 3] == 0x0A {
-                try checkLengths(headEnd: index + 4)
-                return index + 4
+        var index = searched
+        while index < buffer.count {
+            if buffer[index] == 0x0A {
+                guard index > 0, buffer[index - 1] == 0x0D else { throw .bad("A line ends without CR.") }
+                if index >= 3, buffer[index - 2] == 0x0A {
+                    try checkLengths(headEnd: index + 1)
+                    return index + 1
+                }
             }
             index += 1
         }
