@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "Registry",
             dependencies: [
-                "Domain", "Lanes", "Telemetry",
+                "CSQLite", "Domain", "Lanes", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

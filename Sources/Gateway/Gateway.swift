@@ -108,6 +108,7 @@ public final class Gateway: Sendable {
             services.registry.with { registry in
                 do {
                     try registry.check()
+                    try registry.keep()
                     services.status.registry(failure: nil)
                 } catch {
                     services.status.registry(failure: "\(error)")
@@ -152,9 +153,12 @@ public final class Gateway: Sendable {
     }
 
     private func stop(_ done: @Sendable @escaping () -> Void) {
-        tailing.post { tailing in
-            tailing.stop()
-            done()
+        services.registry.post { [tailing] registry in
+            try? registry.keep()
+            tailing.post { tailing in
+                tailing.stop()
+                done()
+            }
         }
     }
 }

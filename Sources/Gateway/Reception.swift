@@ -49,7 +49,7 @@ final class Reception: Responder {
     /// A well-formed token that the book does not know: it may have been made a moment ago by another process.
     private func isStranger(_ request: Request) -> Bool {
         guard let bearer = bearer(request) else { return false }
-        return services.credentials.check(bearer: bearer, now: services.clock.now) == .unknown
+        return services.credentials.isStranger(bearer, now: services.clock.now)
     }
 
     private func askRegistry(_ request: Request, _ exchange: Exchange) {
@@ -117,9 +117,7 @@ final class Reception: Responder {
     func authenticate(_ call: Call) -> Result<Grant, Refused> {
         guard let bearer = bearer(call.request) else { return .failure(.unauthenticated) }
         switch services.credentials.check(bearer: bearer, now: services.clock.now) {
-        case .granted(let grant):
-            services.registry.post { try? $0.touch(grant.token) }
-            return .success(grant)
+        case .granted(let grant): return .success(grant)
         case .malformed, .unknown, .expired, .revoked: return .failure(.unauthenticated)
         }
     }

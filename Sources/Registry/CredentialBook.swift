@@ -1,95 +1,108 @@
 // Every token in memory, so that a stream or a request is authenticated with one hash and one look-up on its own
-// loop, without a database. Replaced whole when the registry's file changes, by us or by anybody else.
+// loop, without a database. The registry writes it: whole when the file was changed by somebody else, token by token
+// when it was changed by us. Nothing that costs more than a look-up happens under its lock.
 
 public import Domain
 import Synchronization
-
-/// A token as the book has it.
-struct TokenEntry: Hashable, Sendable {
-    let id: TokenID
-    let hash: SecretHash
-    let business: BusinessID
-    let device: DeviceID?
-    let abilities: Abilities
-    let expiresAt: Timestamp?
-    let isRevoked: Bool
-
-    func isAlive(at now: Timestamp) -> Bool { !isRevoked && expiresAt.map { now < $0 } ?? true }
-}
+import Telemetry
 
 /// Checks credentials. From any lane.
 public final class CredentialBook: Sendable {
-    private struct Pages {
-        var byID: [TokenID: TokenEntry] = [:]
-        var byHash: [SecretHash: TokenID] = [:]
+    private struct Content {
+        var pages = CredentialPages()
+        /// When each token was last used, since that was last written down.
+        var uses: [TokenID: Timestamp] = [:]
     }
 
-    private let pages = Mutex(Pages())
+    private let content = Mutex(Content())
 
     public init() {}
 
-    /// Judges the text behind `Bearer `.
+    /// Judges the text behind `Bearer `, and notes the use of a good token.
     ///
     /// - Complexity: One SHA-256, one look-up; no I/O.
     public func check(bearer text: String, now: Timestamp) -> Verdict {
-        guard (8...256).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            return .malformed
-        }
-        let entry: TokenEntry?
-        let hash: SecretHash
-        if let bar = text.utf8.firstIndex(of: 0x7C) {
-            guard let id = Int64(text[..<bar]), id > 0 else { return .malformed }
-            hash = SecretHash(of: text[text.index(after: bar)...].utf8)
-            entry = pages.withLock { $0.byID[TokenID(id)] }
-        } else {
-            hash = SecretHash(of: text)
-            entry = pages.withLock { pages in pages.byHash[hash].flatMap { pages.byID[$0] } }
-        }
-        guard let entry, entry.hash.matches(hash) else { return .unknown }
-        return verdict(entry, now)
+        let verdict = judge(text, now)
+        Self.checks.add(verdict.outcome)
+        return verdict
     }
+
+    /// Whether the text is well-formed and the book has no such token: it may have been made a moment ago by another
+    /// process. Not counted as a check.
+    public func isStranger(_ text: String, now: Timestamp) -> Bool { judge(text, now) == .unknown }
 
     /// Judges a token that was proven otherwise: by a ticket.
     public func check(token: TokenID, now: Timestamp) -> Verdict {
-        guard let entry = pages.withLock({ $0.byID[token] }) else { return .unknown }
-        return verdict(entry, now)
+        judge(now, proof: nil) { $0.byID[token] }
     }
 
-    private func verdict(_ entry: TokenEntry, _ now: Timestamp) -> Verdict {
-        if entry.isRevoked { return .revoked }
-        if let expiresAt = entry.expiresAt, now >= expiresAt { return .expired }
-        return .granted(
-            Grant(token: entry.id, business: entry.business, device: entry.device, abilities: entry.abilities))
-    }
-
-    /// Replaces everything.
-    ///
-    /// - Returns: Which tokens were good before and are not any more.
-    func replace(with entries: [TokenEntry], now: Timestamp) -> Set<TokenID> {
-        var next = Pages()
-        for entry in entries {
-            next.byID[entry.id] = entry
-            next.byHash[entry.hash] = entry.id
+    private func judge(_ text: String, _ now: Timestamp) -> Verdict {
+        guard (8...256).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            return .malformed
         }
-        return pages.withLock { pages in
-            var died: Set<TokenID> = []
-            for (id, old) in pages.byID where !old.isRevoked {
-                guard let entry = next.byID[id], entry.isAlive(at: now), entry.hash == old.hash,
-                    entry.business == old.business
-                else {
-                    died.insert(id)
-                    continue
-                }
-            }
-            pages = next
-            return died
+        guard let bar = text.utf8.firstIndex(of: 0x7C) else {
+            let hash = SecretHash(of: text)
+            return judge(now, proof: hash) { $0.entry(with: hash) }
+        }
+        let digits = text[..<bar].utf8
+        guard digits.allSatisfy({ (0x30...0x39).contains($0) }), let id = Int64(text[..<bar]) else {
+            return .malformed
+        }
+        let hash = SecretHash(of: text[bar...].utf8.dropFirst())
+        return judge(now, proof: hash) { $0.byID[TokenID(id)] }
+    }
+
+    private func judge(
+        _ now: Timestamp, proof: SecretHash?, _ find: (CredentialPages) -> TokenEntry?
+    ) -> Verdict {
+        content.withLock { content in
+            guard let entry = find(content.pages), proof?.matches(entry.hash) ?? true else { return .unknown }
+            let verdict = entry.verdict(at: now)
+            if case .granted = verdict { content.uses[entry.id] = now }
+            return verdict
         }
     }
 
-    /// Tokens that have expired by now and were not before `since`.
-    func expired(since: Timestamp, now: Timestamp) -> Set<TokenID> {
-        pages.withLock { pages in
-            Set(pages.byID.values.lazy.filter { $0.expiresAt.map { $0 > since && $0 <= now } ?? false }.map(\.id))
+    // MARK: The registry's side
+
+    /// Replaces everything. The old pages are let go outside the lock.
+    func replace(with pages: CredentialPages) {
+        _ = content.withLock { content in
+            let old = content.pages
+            content.pages = pages
+            return old
+        }
+    }
+
+    /// Replaces one token; nil removes it.
+    func set(_ id: TokenID, to entry: TokenEntry?) { content.withLock { $0.pages.set(id, to: entry) } }
+
+    /// What was used since the last call.
+    func takeUses() -> [TokenID: Timestamp] {
+        content.withLock { content in
+            let uses = content.uses
+            content.uses = [:]
+            return uses
+        }
+    }
+
+    // MARK: Counted
+
+    enum Outcome: String, MetricLabel { case granted, malformed, unknown, expired, revoked }
+
+    static let checks = LabelledCounter<Outcome>(
+        "tidings_credential_checks_total", help: "Bearer tokens that were judged, by verdict.",
+        label: "verdict")
+}
+
+extension Verdict {
+    fileprivate var outcome: CredentialBook.Outcome {
+        switch self {
+        case .granted: .granted
+        case .malformed: .malformed
+        case .unknown: .unknown
+        case .expired: .expired
+        case .revoked: .revoked
         }
     }
 }

@@ -2,25 +2,43 @@
 
 public import Domain
 
-/// What a token may do: `sync:read`, `sync:read:ENTITY`, `sync:write`, `ops`, `*`.
+/// What a token may do: `sync:read`, `sync:read:ENTITY`, `sync:write`, `ops`, `*`. Other names are kept and allow
+/// nothing: an application's tokens may carry its own.
 public struct Abilities: Hashable, Sendable {
     public let names: [String]
+    public let readsEverything: Bool
+    public let mayWrite: Bool
+    public let mayOperate: Bool
+    private let readable: Set<EntityName>
 
-    public init(_ names: [String]) { self.names = names }
+    public init(_ names: [String]) {
+        self.names = names
+        let isAlmighty = names.contains("*")
+        readsEverything = isAlmighty || names.contains("sync:read")
+        mayWrite = isAlmighty || names.contains("sync:write")
+        mayOperate = isAlmighty || names.contains("ops")
+        readable = Set(names.compactMap(Self.entity))
+    }
 
     /// What a till gets.
     public static let till = Abilities(["sync:read", "sync:write"])
 
-    public var readsEverything: Bool { names.contains("*") || names.contains("sync:read") }
-    public var mayWrite: Bool { names.contains("*") || names.contains("sync:write") }
-    public var mayOperate: Bool { names.contains("*") || names.contains("ops") }
-
-    public func mayRead(_ entity: EntityName) -> Bool {
-        readsEverything || names.contains("sync:read:\(entity)")
-    }
+    public func mayRead(_ entity: EntityName) -> Bool { readsEverything || readable.contains(entity) }
 
     /// Whether anything may be read at all.
-    public var mayRead: Bool { readsEverything || names.contains { $0.hasPrefix("sync:read:") } }
+    public var mayRead: Bool { readsEverything || !readable.isEmpty }
+
+    /// What of this a till may have: nobody gives away more than they hold, and no till operates the gateway.
+    /// Nil: nothing to read is left.
+    func narrowedToTill() -> Abilities? {
+        guard mayRead else { return nil }
+        let reading = readsEverything ? ["sync:read"] : names.filter { Self.entity($0) != nil }
+        return Abilities(reading + (mayWrite ? ["sync:write"] : []))
+    }
+
+    private static func entity(_ name: String) -> EntityName? {
+        name.hasPrefix("sync:read:") ? EntityName(String(name.dropFirst("sync:read:".count))) : nil
+    }
 }
 
 /// A valid credential.

@@ -1,9 +1,11 @@
 // Tickets, for clients that can send no headers. See TicketState for their life.
+//
+// A ticket nobody issued is answered without a write: whoever guesses costs a look-up, not a commit.
 
 import Crypto
 public import Domain
-import Foundation
 import GRDB
+import Telemetry
 
 /// What a presented ticket came to.
 public enum TicketVerdict: Hashable, Sendable {
@@ -14,24 +16,26 @@ public enum TicketVerdict: Hashable, Sendable {
 }
 
 extension Registry {
-    /// Makes a ticket for the holder of a token.
+    /// Makes a ticket for the holder of a token, bound to that token, its business and its device.
     ///
     /// - Parameters:
     ///   - lifetimeSeconds: Until its first use.
     ///   - boundSeconds: For reconnecting with its cookie.
-    public func issueTicket(_ token: TokenID, lifetimeSeconds: Int64, boundSeconds: Int64) throws -> Secret {
+    public func issueTicket(_ grant: Grant, lifetimeSeconds: Int64, boundSeconds: Int64) throws -> Secret {
         let secret = Secret.random()
-        try write { db in
+        try queue.write { db in
             try db.execute(
                 sql: """
-                    INSERT INTO tidings_tickets(hash, token, created_at, expires_at, bound_until) VALUES (?, ?, ?, ?, ?)
+                    INSERT INTO tidings_tickets(hash, token, business, device, created_at, expires_at, bound_until)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    SecretHash(of: secret.revealed).hex, token.rawValue, now.microseconds,
-                    now.microseconds + lifetimeSeconds * 1_000_000, now.microseconds + boundSeconds * 1_000_000,
+                    SecretHash(of: secret.revealed).hex, grant.token.rawValue, grant.business.databaseValue,
+                    grant.device?.text, now.microseconds, now.adding(seconds: lifetimeSeconds).microseconds,
+                    now.adding(seconds: boundSeconds).microseconds,
                 ])
-            try db.execute(sql: "DELETE FROM tidings_tickets WHERE bound_until < ?", arguments: [now.microseconds])
         }
+        Self.tickets.add(.issued)
         return secret
     }
 
@@ -39,52 +43,106 @@ extension Registry {
     public static func cookieName(of ticket: SecretHash) -> String { "tidings_" + ticket.hex.prefix(8) }
 
     /// The value of the cookie that proves a ticket: the same at every use, so that a lost answer loses nothing.
-    private func cookie(of ticket: SecretHash) throws -> Secret {
-        let key = try queue.read { db in
-            try Data.fetchOne(db, sql: "SELECT value FROM tidings_keys WHERE name = 'cookie'")
-        }
-        let code = HMAC<SHA256>.authenticationCode(for: ticket.bytes, using: SymmetricKey(data: key ?? Data()))
-        return Secret(SecretHash(bytes: Array(code)).hex)
+    private func cookie(of ticket: SecretHash) -> Secret {
+        let code = HMAC<SHA256>.authenticationCode(for: ticket.bytes, using: cookieKey)
+        return Secret(SecretHash(code).hex)
     }
 
     /// Uses a ticket for a stream. Each use sets the cookie anew.
     ///
     /// - Parameter cookie: The value of the ticket's own cookie, if it was sent.
-    public func redeemTicket(_ text: String, cookie: String?) throws -> TicketVerdict {
+    public func redeemTicket(_ text: String, cookie presented: String?) throws -> TicketVerdict {
         let hash = SecretHash(of: text)
-        let own = try self.cookie(of: hash)
-        let hasOwnCookie = cookie.map { SecretHash(of: $0).matches(SecretHash(of: own.revealed)) } ?? false
-        return try write { db in
-            guard
-                let row = try Row.fetchOne(
-                    db, sql: "SELECT * FROM tidings_tickets WHERE hash = ?", arguments: [hash.hex])
-            else { return .dead(wasTold: false) }
-            let state = TicketState(
-                expiresAt: Timestamp(microseconds: row["expires_at"]),
-                boundUntil: Timestamp(microseconds: row["bound_until"]), isUsed: (row["used_at"] as Int64?) != nil,
-                wasReady: (row["ready_at"] as Int64?) != nil)
-            let token = TokenID(row["token"])
-            var isAlive = state.honours(hasOwnCookie: hasOwnCookie, now: now)
-            if case .granted = book.check(token: token, now: now) {} else { isAlive = false }
-            guard isAlive else {
-                try db.execute(
-                    sql: "UPDATE tidings_tickets SET told_dead_at = ? WHERE hash = ?",
-                    arguments: [now.microseconds, hash.hex])
-                return .dead(wasTold: (row["told_dead_at"] as Int64?) != nil)
-            }
-            try db.execute(
-                sql: "UPDATE tidings_tickets SET used_at = coalesce(used_at, ?), told_dead_at = NULL WHERE hash = ?",
-                arguments: [now.microseconds, hash.hex])
-            return .honoured(token: token, cookieName: Self.cookieName(of: hash), cookie: own, ticket: hash)
+        let own = cookie(of: hash)
+        let hasOwnCookie = presented.map { SecretHash(of: $0).matches(SecretHash(of: own.revealed)) } ?? false
+        guard let row = try queue.read({ try Self.ticket(hash, in: $0) }), isBoundStill(row),
+            TicketState(row).honours(hasOwnCookie: hasOwnCookie, now: now)
+        else {
+            Self.tickets.add(.dead)
+            return .dead(wasTold: !told.insert(hash))
         }
+        if (row["used_at"] as Int64?) == nil {
+            try queue.write { db in
+                try db.execute(
+                    sql: "UPDATE tidings_tickets SET used_at = coalesce(used_at, ?) WHERE hash = ?",
+                    arguments: [now.microseconds, hash.hex])
+            }
+        }
+        Self.tickets.add(.honoured)
+        return .honoured(
+            token: TokenID(row["token"]), cookieName: Self.cookieName(of: hash), cookie: own, ticket: hash)
+    }
+
+    /// Whether the token is good, and still of the business and the device that the ticket was made for.
+    private func isBoundStill(_ row: Row) -> Bool {
+        guard case .granted(let grant) = book.check(token: TokenID(row["token"]), now: now) else {
+            return false
+        }
+        return grant.business == row.business && grant.device?.text == row["device"]
     }
 
     /// A stream opened with it was `ready`: from here on only its cookie opens another.
     public func ticketWasReady(_ ticket: SecretHash) throws {
-        try write { db in
+        guard let row = try queue.read({ try Self.ticket(ticket, in: $0) }), !TicketState(row).wasReady else {
+            return
+        }
+        try queue.write { db in
             try db.execute(
                 sql: "UPDATE tidings_tickets SET ready_at = ? WHERE hash = ? AND ready_at IS NULL",
                 arguments: [now.microseconds, ticket.hex])
         }
+    }
+
+    /// Ends the tickets of a token; the token stays. Streams that are open stay too: they are the token's.
+    public func revokeTickets(of token: TokenID) throws {
+        try queue.write { db in
+            try db.execute(
+                sql: "UPDATE tidings_tickets SET revoked_at = ? WHERE token = ? AND revoked_at IS NULL",
+                arguments: [now.microseconds, token.rawValue])
+        }
+    }
+
+    private static func ticket(_ hash: SecretHash, in db: Database) throws -> Row? {
+        try Row.fetchOne(db, sql: "SELECT * FROM tidings_tickets WHERE hash = ?", arguments: [hash.hex])
+    }
+
+    // MARK: Counted
+
+    enum TicketOutcome: String, MetricLabel { case issued, honoured, dead }
+
+    static let tickets = LabelledCounter<TicketOutcome>(
+        "tidings_tickets_total", help: "Stream tickets made and presented, by outcome.", label: "outcome")
+}
+
+extension TicketState {
+    fileprivate init(_ row: Row) {
+        self.init(
+            expiresAt: Timestamp(microseconds: row["expires_at"]),
+            boundUntil: Timestamp(microseconds: row["bound_until"]),
+            isUsed: (row["used_at"] as Int64?) != nil,
+            wasReady: (row["ready_at"] as Int64?) != nil, isRevoked: (row["revoked_at"] as Int64?) != nil)
+    }
+}
+
+/// The hashes seen last. A value.
+struct RecentHashes {
+    private let capacity: Int
+    private var known: Set<SecretHash> = []
+    private var order: [SecretHash] = []
+    private var next = 0
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    /// Whether it is new. The oldest makes room.
+    mutating func insert(_ hash: SecretHash) -> Bool {
+        guard known.insert(hash).inserted else { return false }
+        if order.count < capacity {
+            order.append(hash)
+        } else {
+            known.remove(order[next])
+            order[next] = hash
+            next = (next + 1) % capacity
+        }
+        return true
     }
 }

@@ -1,5 +1,7 @@
 // The gateway's own file: who may connect, and how far each device has come. Nothing of it is in the tailed
 // database, so that the bookkeeping of twenty thousand tills never takes the application's write lock.
+//
+// Times are microseconds since 1970. STRICT: other programs write here too, and an integer stays one.
 
 import GRDB
 
@@ -8,77 +10,89 @@ enum RegistrySchema {
     static let migrations: [String] = [
         """
         CREATE TABLE tidings_users(
-          id INTEGER PRIMARY KEY,
-          business NOT NULL,
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          business ANY NOT NULL,
           name TEXT NOT NULL,
           created_at INTEGER NOT NULL
-        );
+        ) STRICT;
         -- The layout of Laravel Sanctum's personal_access_tokens, and what a till needs beside it.
         CREATE TABLE tidings_tokens(
           id INTEGER PRIMARY KEY AUTOINCREMENT,
           tokenable_type TEXT NOT NULL,
-          tokenable_id NOT NULL,
+          tokenable_id ANY NOT NULL,
           name TEXT NOT NULL,
           token TEXT NOT NULL UNIQUE,
           abilities TEXT NOT NULL,
-          business NOT NULL,
+          business ANY NOT NULL,
           device TEXT,
           last_used_at INTEGER,
           expires_at INTEGER,
           revoked_at INTEGER,
           created_at INTEGER NOT NULL
-        );
+        ) STRICT;
+        CREATE INDEX tidings_tokens_device ON tidings_tokens(business, device);
+        -- A device names itself, so its id is unique within its business only: no tenant can take another's till.
         CREATE TABLE tidings_devices(
-          business NOT NULL,
+          business ANY NOT NULL,
           device TEXT NOT NULL,
           name TEXT NOT NULL,
           platform TEXT,
           app_version TEXT,
-          state TEXT NOT NULL DEFAULT 'active',
+          state TEXT NOT NULL DEFAULT 'active' CHECK(state IN ('active', 'revoked')),
           acknowledged_epoch TEXT,
           acknowledged_seq INTEGER,
           acknowledged_at INTEGER,
           created_at INTEGER NOT NULL,
           last_seen_at INTEGER NOT NULL,
           PRIMARY KEY(business, device)
-        ) WITHOUT ROWID;
+        ) STRICT, WITHOUT ROWID;
         CREATE TABLE tidings_enrolment_codes(
-          id INTEGER PRIMARY KEY,
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
           hash TEXT NOT NULL UNIQUE,
-          business NOT NULL,
+          business ANY NOT NULL,
           abilities TEXT NOT NULL,
           uses_left INTEGER NOT NULL,
           expires_at INTEGER NOT NULL,
           created_at INTEGER NOT NULL
-        );
+        ) STRICT;
         CREATE TABLE tidings_tickets(
           hash TEXT PRIMARY KEY,
           token INTEGER NOT NULL,
+          business ANY NOT NULL,
+          device TEXT,
           created_at INTEGER NOT NULL,
           expires_at INTEGER NOT NULL,
           bound_until INTEGER NOT NULL,
           used_at INTEGER,
           ready_at INTEGER,
-          told_dead_at INTEGER
-        ) WITHOUT ROWID;
+          revoked_at INTEGER
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX tidings_tickets_token ON tidings_tickets(token);
         -- What reconnect cookies are made with.
         CREATE TABLE tidings_keys(
           name TEXT PRIMARY KEY,
           value BLOB NOT NULL
-        ) WITHOUT ROWID;
+        ) STRICT, WITHOUT ROWID;
         INSERT INTO tidings_keys(name, value) VALUES ('cookie', randomblob(32));
-        CREATE INDEX tidings_tickets_bound ON tidings_tickets(bound_until);
         """
     ]
 
+    /// Brings the file forward. Writes nothing to one that is up to date: every command opens it.
+    ///
+    /// - Throws: `NewerRegistry`, or the database's errors.
     static func migrate(_ queue: DatabaseQueue, path: String) throws {
-        try queue.inTransaction(.immediate) { db in
-            let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-            guard found <= migrations.count else { throw NewerRegistry(path: path, found: found) }
-            for statement in migrations[found...] { try db.execute(sql: statement) }
+        guard try queue.read({ try missing(in: $0, path) }) > 0 else { return }
+        try queue.write { db in
+            for statement in migrations.suffix(try missing(in: db, path)) { try db.execute(sql: statement) }
             try db.execute(sql: "PRAGMA user_version = \(migrations.count)")
-            return .commit
         }
+    }
+
+    /// How many steps the file is behind.
+    private static func missing(in db: Database, _ path: String) throws -> Int {
+        let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard found <= migrations.count else { throw NewerRegistry(path: path, found: found) }
+        return migrations.count - found
     }
 }
 

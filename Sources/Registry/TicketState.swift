@@ -20,16 +20,22 @@ public struct TicketState: Hashable, Sendable {
     public var boundUntil: Timestamp
     public var isUsed: Bool
     public var wasReady: Bool
+    public var isRevoked: Bool
 
-    public init(expiresAt: Timestamp, boundUntil: Timestamp, isUsed: Bool, wasReady: Bool) {
+    public init(
+        expiresAt: Timestamp, boundUntil: Timestamp, isUsed: Bool = false, wasReady: Bool = false,
+        isRevoked: Bool = false
+    ) {
         self.expiresAt = expiresAt
         self.boundUntil = boundUntil
         self.isUsed = isUsed
         self.wasReady = wasReady
+        self.isRevoked = isRevoked
     }
 
     /// Whether a stream may be opened with it now.
     public func honours(hasOwnCookie: Bool, now: Timestamp) -> Bool {
+        if isRevoked { return false }
         if isUsed && hasOwnCookie { return now < boundUntil }
         return !wasReady && now < expiresAt
     }

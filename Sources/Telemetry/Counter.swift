@@ -54,12 +54,15 @@ public final class LabelledCounter<Label: MetricLabel>: Metric {
     }
 
     /// - Complexity: One look-up, one relaxed addition.
-    public func add(_ value: Label, _ count: Int = 1) { cells[value]?.count.wrappingAdd(count, ordering: .relaxed) }
+    public func add(_ value: Label, _ count: Int = 1) {
+        cells[value]?.count.wrappingAdd(count, ordering: .relaxed)
+    }
 
     public subscript(value: Label) -> Int { cells[value]?.count.load(ordering: .relaxed) ?? 0 }
 
     /// Every value of the label, also those that have not moved yet.
     public func write(to page: inout PrometheusText) {
-        page.family(name, .counter, help, Label.allCases.map { ([("\(label)", $0.rawValue)], Double(self[$0])) })
+        page.family(
+            name, .counter, help, Label.allCases.map { ([("\(label)", $0.rawValue)], Double(self[$0])) })
     }
 }

@@ -27,7 +27,8 @@ public final class Histogram: Metric {
         boundsMicroseconds = bounds.map(\.microseconds)
         cells = (0...bounds.count).map { _ in Cell() }
         MetricRules.check(name, .histogram)
-        precondition(!bounds.isEmpty && zip(bounds, bounds.dropFirst()).allSatisfy(<), "\(name): bounds ascend")
+        precondition(
+            !bounds.isEmpty && zip(bounds, bounds.dropFirst()).allSatisfy(<), "\(name): bounds ascend")
     }
 
     /// - Complexity: A handful of comparisons, two relaxed additions. What seems negative (a clock was set) is zero.

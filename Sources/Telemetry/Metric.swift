@@ -19,10 +19,13 @@ public protocol MetricLabel: Hashable, Sendable, CaseIterable, RawRepresentable<
 enum MetricRules {
     static func check(_ name: StaticString, _ kind: PrometheusText.Kind) {
         let text = "\(name)"
-        precondition(isName(text) && text.hasPrefix("tidings_"), "\(text): lower case, digits, _, tidings_ in front")
-        precondition(text.hasSuffix("_total") == (kind == .counter), "\(text): counters, and only they, end in _total")
+        precondition(
+            isName(text) && text.hasPrefix("tidings_"), "\(text): lower case, digits, _, tidings_ in front")
+        precondition(
+            text.hasSuffix("_total") == (kind == .counter), "\(text): counters, and only they, end in _total")
         if kind == .histogram {
-            precondition(text.hasSuffix("_seconds") || text.hasSuffix("_bytes"), "\(text): ends with its unit")
+            precondition(
+                text.hasSuffix("_seconds") || text.hasSuffix("_bytes"), "\(text): ends with its unit")
         }
     }
 

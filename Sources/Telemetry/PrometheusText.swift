@@ -43,7 +43,8 @@ public struct PrometheusText: Sendable {
     public mutating func histogram(
         _ name: StaticString, _ help: StaticString, bounds: [Double], buckets: [Int], sum: Double
     ) {
-        precondition(buckets.count == bounds.count + 1, "\(name): a bucket for each bound, and one for the rest")
+        precondition(
+            buckets.count == bounds.count + 1, "\(name): a bucket for each bound, and one for the rest")
         open(name, .histogram, help)
         var seen = 0
         for (index, count) in buckets.enumerated() {

@@ -33,7 +33,7 @@ struct DeviceCommand: ParsableCommand {
                 try stores.registry().devices(of: business.map { BusinessID(Key(parsing: $0)) })
             }.map {
                 Shown(
-                    business: $0.business.description, device: $0.device.text, name: $0.name, state: $0.state,
+                    business: $0.business.description, device: $0.device.text, name: $0.name, state: $0.state.rawValue,
                     acknowledged: $0.acknowledged?.rawValue, lastSeen: $0.lastSeenAt.description)
             }
             try output.print(all) {

@@ -25,7 +25,7 @@ struct Stores {
 
     func registry() throws -> Registry {
         try makeDirectory(of: settings.database.gatewayPath)
-        return try Registry(path: settings.database.gatewayPath, clock: .system)
+        return try Registry(path: settings.database.gatewayPath, clock: .system, checkpoints: false)
     }
 
     func makeDirectory(of path: String) throws {

@@ -41,12 +41,11 @@ struct TokenCommand: ParsableCommand {
                 let abilities = ability.isEmpty ? Abilities.till : Abilities(ability)
                 guard let device else {
                     return try registry.createToken(
-                        name: name, business: business, device: nil, user: nil, abilities: abilities,
-                        expiresAt: expiry)
+                        name: name, business: business, user: nil, abilities: abilities, expiresAt: expiry)
                 }
                 guard let id = DeviceID(device) else { throw ValidationError("--device is visible ASCII") }
-                let user = Grant(token: TokenID(0), business: business, device: nil, abilities: abilities)
-                return try registry.register(DeviceDescription(device: id, name: name), by: user).token
+                let till = DeviceDescription(device: id, name: name)
+                return try registry.register(till, business: business, abilities: abilities).token
             }
             try output.print(Shown(token: token.revealed)) { [token.revealed] }
         }

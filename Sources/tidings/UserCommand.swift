@@ -31,9 +31,9 @@ struct UserCommand: ParsableCommand {
                 let business = BusinessID(Key(parsing: business))
                 let user = try registry.createUser(named: name, business: business)
                 let token = try registry.createToken(
-                    name: name, business: business, device: nil, user: user, abilities: Abilities(["*"]),
+                    name: name, business: business, user: user, abilities: Abilities(["*"]),
                     expiresAt: nil)
-                return Shown(user: user, token: token.revealed)
+                return Shown(user: user.rawValue, token: token.revealed)
             }
             try output.print(shown) { ["user \(shown.user)", "token \(shown.token)"] }
         }

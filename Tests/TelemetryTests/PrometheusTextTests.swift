@@ -23,12 +23,14 @@ private enum Colour: String, MetricLabel {
         counter.add(41)
         #expect(
             Self.page(counter) == [
-                "# HELP tidings_test_total Tests.", "# TYPE tidings_test_total counter", "tidings_test_total 42", "",
+                "# HELP tidings_test_total Tests.", "# TYPE tidings_test_total counter",
+                "tidings_test_total 42", "",
             ])
     }
 
     @Test func helpAndLabelsAreEscaped() {
-        let counter = LabelledCounter<Colour>("tidings_test_total", help: "A \\ and\na \"line\".", label: "colour")
+        let counter = LabelledCounter<Colour>(
+            "tidings_test_total", help: "A \\ and\na \"line\".", label: "colour")
         counter.add(.awkward)
         #expect(
             Self.page(counter) == [
@@ -46,7 +48,8 @@ private enum Colour: String, MetricLabel {
 
     @Test func bucketsAreCumulativeAndTheLastTakesTheRest() {
         let histogram = Histogram(
-            "tidings_test_seconds", help: "Waits.", bounds: [.milliseconds(1), .milliseconds(10), .seconds(1)])
+            "tidings_test_seconds", help: "Waits.",
+            bounds: [.milliseconds(1), .milliseconds(10), .seconds(1)])
         for duration in [Duration.milliseconds(-3), .milliseconds(1), .milliseconds(2), .seconds(5)] {
             histogram.observe(duration)
         }

@@ -3,6 +3,7 @@
 import Domain
 import FanOut
 import Journal
+import Registry
 import Telemetry
 
 /// What all loops have counted.
@@ -70,6 +71,7 @@ struct MetricsPage {
         page.family("tidings_journal_rows_total", .counter, "Journal rows the tailer read.", tailer.rows)
         page.family("tidings_histories_total", .counter, "Times the journal was opened anew.", tailer.histories)
         page.family("tidings_ready", .gauge, "1 when clients should be sent here.", services.status.reasons.isEmpty ? 1 : 0)
+        page.add(Registry.metrics)
         text = page.text
     }
 }

@@ -36,10 +36,11 @@ extension Reception {
                 } else {
                     made = try registry.register(description, code: code ?? "")
                 }
-                try registry.reload()
                 answer(.json(services.welcome(made.grant, made.token, description), status: 201))
             } catch RegistryError.badEnrolmentCode {
                 answer(Refused.unauthenticated.response)
+            } catch RegistryError.notAllowed {
+                answer(Refused.forbidden.response)
             } catch {
                 answer(Refused.unavailable(retryAfterSeconds: 1).response)
             }

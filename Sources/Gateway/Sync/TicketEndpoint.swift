@@ -20,7 +20,7 @@ extension Reception {
         services.registry.post { registry in
             do {
                 let ticket = try registry.issueTicket(
-                    grant.token, lifetimeSeconds: Int64(lifetime), boundSeconds: Int64(bound))
+                    grant, lifetimeSeconds: Int64(lifetime), boundSeconds: Int64(bound))
                 var json = JSONWriter()
                 json.raw("{\"ticket\":")
                 json.string(ticket.revealed)

@@ -1,0 +1,57 @@
+// What is left of somebody who wants to be forgotten: nothing. The rows go, free pages are overwritten
+// (`secure_delete`), and the gateway's next checkpoint lets the old pages of the -wal file go.
+
+public import Domain
+import GRDB
+
+extension Registry {
+    /// Removes a device with its tokens and tickets. Its streams are cut.
+    ///
+    /// - Throws: `RegistryError.unknownDevice`.
+    public func eraseDevice(_ device: DeviceID, business: BusinessID) throws {
+        notes.acknowledgements[.init(business: business, device: device)] = nil
+        try write { db in
+            let which: StatementArguments = [business.databaseValue, device.text]
+            try db.execute(
+                sql: "DELETE FROM tidings_devices WHERE business = ? AND device = ?", arguments: which)
+            guard db.changesCount > 0 else { throw RegistryError.unknownDevice }
+            return ((), try eraseTokens(db, where: "business = ? AND device = ?", which))
+        }
+    }
+
+    /// Removes a person with their tokens and tickets; the devices they registered stay.
+    ///
+    /// - Throws: `RegistryError.unknownUser`.
+    public func eraseUser(_ user: UserID) throws {
+        try write { db in
+            try db.execute(sql: "DELETE FROM tidings_users WHERE id = ?", arguments: [user.rawValue])
+            guard db.changesCount > 0 else { throw RegistryError.unknownUser }
+            return (
+                (),
+                try eraseTokens(db, where: "tokenable_type = 'user' AND tokenable_id = ?", [user.rawValue])
+            )
+        }
+    }
+
+    /// Removes all that is known of a business. The shop's own rows are the application's affair.
+    public func eraseBusiness(_ business: BusinessID) throws {
+        notes.acknowledgements = notes.acknowledgements.filter { $0.key.business != business }
+        try write { db in
+            let which: StatementArguments = [business.databaseValue]
+            for table in ["users", "devices", "enrolment_codes", "tickets"] {
+                try db.execute(sql: "DELETE FROM tidings_\(table) WHERE business = ?", arguments: which)
+            }
+            return ((), try eraseTokens(db, where: "business = ?", which))
+        }
+    }
+
+    /// - Parameter condition: Of our own words only.
+    private func eraseTokens(
+        _ db: Database, where condition: String, _ arguments: StatementArguments
+    ) throws -> [TokenID] {
+        let gone = try Int64.fetchAll(
+            db, sql: "DELETE FROM tidings_tokens WHERE \(condition) RETURNING id", arguments: arguments)
+        for id in gone { try db.execute(sql: "DELETE FROM tidings_tickets WHERE token = ?", arguments: [id]) }
+        return gone.map(TokenID.init)
+    }
+}
