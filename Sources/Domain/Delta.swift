@@ -81,7 +81,8 @@ extension Delta {
         json.raw("},")
         encodeOrigins(to: &json, nameOf: nameOf)
         Self.encodeClosing(
-            from: from, token: token, hasMore: hasMore, recordCount: recordCount, serverTime: serverTime, to: &json)
+            from: from, token: token, hasMore: hasMore, recordCount: recordCount, serverTime: serverTime,
+            to: &json)
         json.byte(0x7D)
         return json.bytes
     }

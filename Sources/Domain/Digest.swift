@@ -33,7 +33,8 @@ public struct Digest: Hashable, Sendable {
     /// Two times seven hex digits, lane 1 first.
     public var hex: String { Self.sevenHex(lane1) + Self.sevenHex(lane2) }
 
-    /// Which of `count` buckets a record falls into: by id alone, so that a changed record stays where it was.
+    /// Which of `count` buckets a record falls into: by id alone, so that a changed record stays where it
+    /// was.
     public static func bucket(of id: Key, count: Int) -> Int { Int(DigestLane.one.key(id)) % count }
 
     private static func sevenHex(_ value: UInt32) -> String {

@@ -20,7 +20,8 @@ public struct EntityDefinition: Hashable, Sendable {
     public var isDefault: Bool
     /// Skip the entity when the table is missing, instead of refusing to start.
     public var isOptional: Bool
-    /// Further UNIQUE keys of the table, through which a REPLACE can delete another row without a delete trigger.
+    /// Further UNIQUE keys of the table, through which a REPLACE can delete another row without a delete
+    /// trigger.
     public var replaceKeys: [[String]]
 
     public init(
@@ -95,8 +96,8 @@ public struct FieldDefinition: Hashable, Sendable {
 public struct EntityCatalogue: Hashable, Sendable {
     /// In ascending number.
     public let entities: [EntityDefinition]
-    /// Changes when what records look like changes, so that clients download anew: 20 bits of a hash of the names
-    /// and fields.
+    /// Changes when what records look like changes, so that clients download anew: 20 bits of a hash of the
+    /// names and fields.
     public let generation: UInt32
     /// What is sent without `entities=`.
     public let defaultSet: EntitySet

@@ -25,7 +25,8 @@ public struct JSONWriter: Sendable {
 
     /// Appends a literal that is JSON already.
     public mutating func raw(_ json: StaticString) {
-        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: json.utf8Start, count: json.utf8CodeUnitCount))
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: json.utf8Start, count: json.utf8CodeUnitCount))
     }
 
     /// Appends one ASCII character.
@@ -47,7 +48,8 @@ public struct JSONWriter: Sendable {
         }
     }
 
-    /// A real; null when it is not finite. Whole numbers are written without a fraction, as `json_encode` does.
+    /// A real; null when it is not finite. Whole numbers are written without a fraction, as `json_encode`
+    /// does.
     public mutating func real(_ value: Double) {
         guard value.isFinite else { return raw("null") }
         if value == value.rounded(), abs(value) < 1e15 { return integer(Int64(value)) }
@@ -163,7 +165,8 @@ public struct JSONWriter: Sendable {
         return index + 1
     }
 
-    /// The width of a well-formed multi-byte sequence that needs no escape; nil otherwise. Unicode 15, table 3-7.
+    /// The width of a well-formed multi-byte sequence that needs no escape; nil otherwise. Unicode 15, table
+    /// 3-7.
     private static func plainSequence(_ utf8: Span<UInt8>, at index: Int) -> Int? {
         func tail(_ offset: Int, _ range: ClosedRange<UInt8> = 0x80...0xBF) -> Bool {
             index + offset < utf8.count && range.contains(utf8[index + offset])

@@ -1,6 +1,7 @@
 // Where we are in a journal, and which journal it is.
 
-/// A place in the journal. Seq 0 is before the first change. Always below 2^53, so that JavaScript can hold it.
+/// A place in the journal. Seq 0 is before the first change. Always below 2^53, so that JavaScript can hold
+/// it.
 public struct Seq: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let rawValue: Int64
     public init(_ rawValue: Int64) { self.rawValue = rawValue }

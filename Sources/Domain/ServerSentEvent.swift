@@ -1,6 +1,6 @@
-// One server-sent event as bytes, WHATWG HTML § 9.2. The only place where events are framed: whatever the data,
-// it stays one event. CR, LF and CRLF inside data begin another `data:` line; an id or event name that could end
-// a line or spoil the id (NUL makes Firefox lose the whole event) never reaches the wire.
+// One server-sent event as bytes, WHATWG HTML § 9.2. The only place where events are framed: whatever the
+// data, it stays one event. CR, LF and CRLF inside data begin another `data:` line; an id or event name that
+// could end a line or spoil the id (NUL makes Firefox lose the whole event) never reaches the wire.
 
 /// Frames events.
 public enum ServerSentEvent {
@@ -49,5 +49,7 @@ public enum ServerSentEvent {
         bytes.append(0x0A)
     }
 
-    private static func isPlain(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
 }

@@ -99,7 +99,8 @@ extension SyncToken {
         return String(decoding: Base64URL.encode(bytes), as: UTF8.self)
     }
 
-    /// Reads any text a client may present. Never traps; anything but the one spelling of a token is malformed.
+    /// Reads any text a client may present. Never traps; anything but the one spelling of a token is
+    /// malformed.
     public static func parse(_ text: String) -> PresentedToken {
         if text == nullText { return .null }
         guard text.utf8.count <= 80, let bytes = Base64URL.decode(text.utf8) else { return .malformed }
@@ -108,7 +109,8 @@ extension SyncToken {
             let epoch = reader.big(6), let pos = reader.varint(), let behind = reader.varint(),
             let nonce = reader.big(2), let business = reader.big(4),
             let entities = reader.varint(), let generation = reader.varint(), reader.isAtEnd,
-            pos <= UInt64(Seq.max.rawValue), behind <= pos, generation <= UInt64(UInt32.max), entities & 1 == 0
+            pos <= UInt64(Seq.max.rawValue), behind <= pos, generation <= UInt64(UInt32.max),
+            entities & 1 == 0
         else { return .malformed }
         return .token(
             SyncToken(

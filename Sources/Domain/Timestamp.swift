@@ -8,7 +8,9 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     public init(microseconds: Int64) { self.microseconds = microseconds }
     public init(milliseconds: Int64) { microseconds = milliseconds * 1_000 }
 
-    public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
+    public static func < (left: Timestamp, right: Timestamp) -> Bool {
+        left.microseconds < right.microseconds
+    }
 
     /// `YYYY-MM-DDTHH:MM:SS.ffffffZ`, 27 characters for the years 0…9999.
     public var description: String { String(decoding: utf8, as: UTF8.self) }
@@ -35,7 +37,9 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
         rest %= 60_000_000
         put(rest / 1_000_000, at: 17, digits: 2)
         put(rest % 1_000_000, at: 20, digits: 6)
-        for (index, mark) in [(4, 0x2D), (7, 0x2D), (10, 0x54), (13, 0x3A), (16, 0x3A), (19, 0x2E), (26, 0x5A)] {
+        for (index, mark) in [
+            (4, 0x2D), (7, 0x2D), (10, 0x54), (13, 0x3A), (16, 0x3A), (19, 0x2E), (26, 0x5A),
+        ] {
             out[index] = UInt8(mark)
         }
         return out

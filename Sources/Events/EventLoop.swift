@@ -1,7 +1,7 @@
-// The third of three trusted files: `@unchecked Sendable` is right here because the tray is behind a mutex, the
-// owner is atomic, and everything else (the base, the wake event) is touched by the loop's own thread, or before
-// that thread starts and after it has ended. `event_active` is the one libevent call made from other threads;
-// `evthread_use_pthreads` makes it safe.
+// The third of three trusted files: `@unchecked Sendable` is right here because the tray is behind a mutex,
+// the owner is atomic, and everything else (the base, the wake event) is touched by the loop's own thread, or
+// before that thread starts and after it has ended. `event_active` is the one libevent call made from other
+// threads; `evthread_use_pthreads` makes it safe.
 //
 // A wake event has no descriptor, and a base without descriptors ends at once: hence EVLOOP_NO_EXIT_ON_EMPTY.
 
@@ -34,7 +34,9 @@ import Synchronization
         self.name = name
         guard let config = unsafe event_config_new() else { preconditionFailure("out of memory") }
         unsafe event_config_set_flag(config, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue))
-        guard let base = unsafe event_base_new_with_config(config) else { preconditionFailure("no event base") }
+        guard let base = unsafe event_base_new_with_config(config) else {
+            preconditionFailure("no event base")
+        }
         unsafe event_config_free(config)
         unsafe self.base = base
         unsafe wakeEvent = event_new(

@@ -31,7 +31,8 @@ struct PeerAddress: Sendable {
     /// `127.0.0.1`, `2001:db8:0:0:0:0:0:1`; an IPv4 address that came through an IPv6 socket as IPv4.
     var text: String {
         if isIPv4 || (high == 0 && low >> 32 == 0xFFFF) {
-            return stride(from: 24, through: 0, by: -8).map { String(low >> UInt64($0) & 0xFF) }.joined(separator: ".")
+            return stride(from: 24, through: 0, by: -8).map { String(low >> UInt64($0) & 0xFF) }.joined(
+                separator: ".")
         }
         return [high, low].flatMap { half in
             stride(from: 48, through: 0, by: -16).map { String(half >> UInt64($0) & 0xFFFF, radix: 16) }

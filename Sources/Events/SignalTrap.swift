@@ -26,8 +26,9 @@ import Glibc
         if let event = unsafe event { unsafe event_free(event) }
     }
 
-    /// Before the first thread is started. A peer that closes must not end the process: writes fail with EPIPE
-    /// instead. And whoever started us may have had signals blocked, which a child inherits: SIGTERM must arrive.
+    /// Before the first thread is started. A peer that closes must not end the process: writes fail with
+    /// EPIPE instead. And whoever started us may have had signals blocked, which a child inherits: SIGTERM
+    /// must arrive.
     public static func prepareProcess() {
         _ = signal(SIGPIPE, SIG_IGN)
         var none = sigset_t()

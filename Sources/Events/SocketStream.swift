@@ -1,6 +1,7 @@
-// A connected TCP socket. No bufferevent: bytes go out with one `send`, and nothing is queued here. An event for
-// writing exists only while the kernel's buffer is full, so a message to an idle socket costs one system call and
-// no `epoll_ctl`; reading goes through one buffer per loop, so an idle socket costs one event and this object.
+// A connected TCP socket. No bufferevent: bytes go out with one `send`, and nothing is queued here. An event
+// for writing exists only while the kernel's buffer is full, so a message to an idle socket costs one system
+// call and no `epoll_ctl`; reading goes through one buffer per loop, so an idle socket costs one event and
+// this object.
 //
 // The registered read event holds the stream; closing lets go of it, and of its owner.
 
@@ -55,7 +56,8 @@ public import Lanes
         unsafe vectors.reserveCapacity(pieces.count)
         for piece in pieces {
             unsafe piece.bytes.withUnsafeBytes { buffer in
-                let start = unsafe UnsafeMutableRawPointer(mutating: buffer.baseAddress)?.advanced(by: piece.offset)
+                let start = unsafe UnsafeMutableRawPointer(mutating: buffer.baseAddress)?.advanced(
+                    by: piece.offset)
                 unsafe vectors.append(iovec(iov_base: start, iov_len: buffer.count - piece.offset))
             }
         }
@@ -128,7 +130,9 @@ public import Lanes
         let count = unsafe recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         if count > 0 {
             let received = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
-            unsafe received.withMemoryRebound(to: UInt8.self) { unsafe owner?.streamReceived(Span(_unsafeElements: $0)) }
+            unsafe received.withMemoryRebound(to: UInt8.self) {
+                unsafe owner?.streamReceived(Span(_unsafeElements: $0))
+            }
         } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
             broken()
         }
@@ -148,7 +152,8 @@ public import Lanes
     public func abort() {
         guard unsafe readEvent != nil else { return }
         var linger = linger(l_onoff: 1, l_linger: 0)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        unsafe setsockopt(
+            descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
         finish()
     }
 
@@ -175,7 +180,9 @@ public import Lanes
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
         clinux_user_timeout(descriptor, UInt32(options.userTimeoutSeconds * 1_000))
         if options.sendBufferBytes > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(options.sendBufferBytes)) }
-        if options.unsentLowWaterBytes > 0 { clinux_unsent_low_water(descriptor, UInt32(options.unsentLowWaterBytes)) }
+        if options.unsentLowWaterBytes > 0 {
+            clinux_unsent_low_water(descriptor, UInt32(options.unsentLowWaterBytes))
+        }
     }
 
     private func set(_ level: Int32, _ option: Int32, _ value: Int32) {

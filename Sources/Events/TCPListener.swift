@@ -1,9 +1,9 @@
-// One listening socket, accepted on one loop and dealt out to all: every loop then has its share, whatever the
-// kernel wakes first, and closing it at an upgrade loses nobody (with SO_REUSEPORT every loop has an accept queue
-// of its own, and closing those reset 102 of 200 waiting connections).
+// One listening socket, accepted on one loop and dealt out to all: every loop then has its share, whatever
+// the kernel wakes first, and closing it at an upgrade loses nobody (with SO_REUSEPORT every loop has an
+// accept queue of its own, and closing those reset 102 of 200 waiting connections).
 //
-// Out of descriptors, a listener that goes on accepting spins: a reserve descriptor is given up to take one peer
-// in and turn it away, then accepting pauses.
+// Out of descriptors, a listener that goes on accepting spins: a reserve descriptor is given up to take one
+// peer in and turn it away, then accepting pauses.
 
 import CLibevent
 import Glibc
@@ -122,7 +122,9 @@ import Lanes
         let index = turn
         turn = (turn + 1) % loops.count
         let target = loops[index]
-        target.post { [onStream] in onStream(SocketStream(descriptor: socket, peer: peer, loop: target), index) }
+        target.post { [onStream] in
+            onStream(SocketStream(descriptor: socket, peer: peer, loop: target), index)
+        }
     }
 
     private func refused(_ error: Int32) {

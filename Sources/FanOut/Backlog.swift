@@ -1,6 +1,6 @@
-// Page reads for streams that the tail cannot serve, shared: streams of a business that stand at the same token
-// wait for the same read and send the same frame. Bounded by construction: one read in flight for each distinct
-// (token, scope), and the source behind it has its own bound and budget.
+// Page reads for streams that the tail cannot serve, shared: streams of a business that stand at the same
+// token wait for the same read and send the same frame. Bounded by construction: one read in flight for each
+// distinct (token, scope), and the source behind it has its own bound and budget.
 
 public import Domain
 

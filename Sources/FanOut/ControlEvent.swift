@@ -1,5 +1,5 @@
-// The events around the changes, docs/PROTOCOL.md § Stream. Which id each may carry is the heart of the protocol:
-// see StreamState.
+// The events around the changes, docs/PROTOCOL.md § Stream. Which id each may carry is the heart of the
+// protocol: see StreamState.
 
 public import Domain
 
@@ -62,7 +62,8 @@ public struct ControlEvents: Sendable {
     public func change(_ delta: Delta, writtenAt: Timestamp?) -> Frame {
         Frame(
             bytes: ServerSentEvent.encode(
-                event: "change", id: delta.token.text, retryMilliseconds: nil, data: delta.encode(nameOf: nameOf)),
+                event: "change", id: delta.token.text, retryMilliseconds: nil,
+                data: delta.encode(nameOf: nameOf)),
             mark: Mark(seq: delta.token.pos, nonce: delta.token.nonce), records: delta.recordCount,
             writtenAt: writtenAt)
     }
@@ -145,6 +146,7 @@ public struct ControlEvents: Sendable {
 
     private func frame(_ event: String, id: String, retry: Int? = nil, data: [UInt8], mark: Mark?) -> Frame {
         Frame(
-            bytes: ServerSentEvent.encode(event: event, id: id, retryMilliseconds: retry, data: data), mark: mark)
+            bytes: ServerSentEvent.encode(event: event, id: id, retryMilliseconds: retry, data: data),
+            mark: mark)
     }
 }

@@ -1,6 +1,6 @@
-// One till's stream: acts out on its socket what StreamState decides. Owns no queue: what it has decided to send
-// now (a handful of shared frames) and a number into its tail is all there is to it, so ten thousand idle ones
-// cost little and one that never reads costs no more.
+// One till's stream: acts out on its socket what StreamState decides. Owns no queue: what it has decided to
+// send now (a handful of shared frames) and a number into its tail is all there is to it, so ten thousand
+// idle ones cost little and one that never reads costs no more.
 
 public import Domain
 import Lanes
@@ -58,7 +58,8 @@ final class DeviceStream: ByteStreamOwner {
     var onReady: (@Sendable () -> Void)?
 
     init(
-        id: StreamID, identity: StreamIdentity, entities: EntitySet, stream: any ByteStream, shard: Shard, tail: Tail,
+        id: StreamID, identity: StreamIdentity, entities: EntitySet, stream: any ByteStream, shard: Shard,
+        tail: Tail,
         state: StreamState, now: Int
     ) {
         self.id = id
@@ -73,7 +74,8 @@ final class DeviceStream: ByteStreamOwner {
     }
 
     var scope: Scope { Scope(business: tail.key.business, entities: entities) }
-    /// Whether the tail's frames hold more than the client asked for, and are only hints to read its own pages.
+    /// Whether the tail's frames hold more than the client asked for, and are only hints to read its own
+    /// pages.
     var isNarrowed: Bool { entities != tail.key.entities }
     var hasUnsent: Bool { !outbox.isEmpty }
     var unsentBytes: Int { outbox.reduce(-outboxOffset) { $0 + $1.bytes.count } }

@@ -1,6 +1,6 @@
-// Who is due for a heartbeat, without touching those who are not. A slot a second; a stream stands in the slot of
-// its last write, and writing does not move it: when its slot comes round it is either due, or moved to where its
-// last write belongs. So the hot path pays nothing and a tick costs what it sends.
+// Who is due for a heartbeat, without touching those who are not. A slot a second; a stream stands in the
+// slot of its last write, and writing does not move it: when its slot comes round it is either due, or moved
+// to where its last write belongs. So the hot path pays nothing and a tick costs what it sends.
 
 import Domain
 
@@ -14,7 +14,8 @@ struct HeartbeatWheel {
     /// How long after its last write a stream is due.
     var period: Int { slots.count }
 
-    /// Starts a stream anywhere within its first period, so that streams which came together do not beat together.
+    /// Starts a stream anywhere within its first period, so that streams which came together do not beat
+    /// together.
     mutating func add(_ stream: DeviceStream, now: Int) {
         slots[(now + Int(stream.id.rawValue % UInt64(period))) % period].append(stream)
     }

@@ -1,6 +1,6 @@
-// Where one database snapshot becomes frames: encoded once per (business, entity set) that anyone listens to, and
-// posted to every shard in one piece with "published through here". Lives with the tailer, so that the order of
-// snapshots is the order of frames without a lock.
+// Where one database snapshot becomes frames: encoded once per (business, entity set) that anyone listens to,
+// and posted to every shard in one piece with "published through here". Lives with the tailer, so that the
+// order of snapshots is the order of frames without a lock.
 
 public import Domain
 public import Journal
@@ -55,7 +55,9 @@ public final class Hub: TailSink {
         for changes in snapshot.businesses {
             for (set, tail) in tails[changes.business] ?? [:] {
                 let key = TailKey(business: changes.business, entities: set)
-                guard let frame = frame(for: changes, key: key, from: tail.lastTo, snapshot: snapshot) else { continue }
+                guard let frame = frame(for: changes, key: key, from: tail.lastTo, snapshot: snapshot) else {
+                    continue
+                }
                 tails[changes.business]?[set]?.lastTo = snapshot.head.seq
                 for shard in tail.shards { frames[shard].append((key, frame)) }
             }
@@ -79,7 +81,9 @@ public final class Hub: TailSink {
     /// The shard has dropped the tail.
     func close(_ key: TailKey, shard: Int) {
         tails[key.business]?[key.entities]?.shards.remove(shard)
-        if tails[key.business]?[key.entities]?.shards.isEmpty == true { tails[key.business]?[key.entities] = nil }
+        if tails[key.business]?[key.entities]?.shards.isEmpty == true {
+            tails[key.business]?[key.entities] = nil
+        }
         if tails[key.business]?.isEmpty == true { tails[key.business] = nil }
         updateInterest(of: key.business)
     }
@@ -103,7 +107,8 @@ public final class Hub: TailSink {
             let parts = all.filter { key.entities.contains($0.entity) }
             guard !parts.isEmpty else { return nil }
             let token = snapshot.head.token(for: key.scope, generation: events.generation)
-            let delta = Delta(from: from, token: token, hasMore: false, entities: parts, serverTime: clock.now)
+            let delta = Delta(
+                from: from, token: token, hasMore: false, entities: parts, serverTime: clock.now)
             return events.change(delta, writtenAt: snapshot.oldestWrite)
         }
     }

@@ -1,6 +1,6 @@
-// When clients should come back. Browsers neither back off nor jitter: they return exactly when the server said,
-// all at once if it said the same to all. So each connection is told a time of its own, spread over what the
-// server can accept.
+// When clients should come back. Browsers neither back off nor jitter: they return exactly when the server
+// said, all at once if it said the same to all. So each connection is told a time of its own, spread over
+// what the server can accept.
 
 /// Chooses `retry:` values.
 public struct RetryPlan: Hashable, Sendable {

@@ -1,9 +1,10 @@
 // How a stream begins, and how the tail goes on serving it.
 //
-// Attach: (1) register on the shard at the presented position, catching up; (2) settled, and the tail reaches back
-// to it: go to 4; (3) a worker reads pages from the state index, each in its own snapshot, until one ends at its
-// snapshot's head; (4) send every tail frame beyond the position whole, `ready`, live. If the tail moved past
-// meanwhile: 3 again. Registering before reading is what makes the seam between database and tail tight.
+// Attach: (1) register on the shard at the presented position, catching up; (2) settled, and the tail reaches
+// back to it: go to 4; (3) a worker reads pages from the state index, each in its own snapshot, until one
+// ends at its snapshot's head; (4) send every tail frame beyond the position whole, `ready`, live. If the
+// tail moved past meanwhile: 3 again. Registering before reading is what makes the seam between database and
+// tail tight.
 
 public import Domain
 public import Lanes
@@ -42,7 +43,8 @@ extension Shard {
         }
         let tail = tail(for: request)
         let device = DeviceStream(
-            id: id, identity: request.identity, entities: request.entities, stream: stream, shard: self, tail: tail,
+            id: id, identity: request.identity, entities: request.entities, stream: stream, shard: self,
+            tail: tail,
             state: StreamState(at: Mark(seq: .zero, nonce: .none)), now: seconds)
         device.onReady = request.onReady
         device.queue(Frame(bytes: request.head, mark: nil))

@@ -1,5 +1,5 @@
-// Streams that the tail cannot serve: page after page from the state index, each in a snapshot of its own and one
-// in memory at a time, until a page ends at its snapshot's head.
+// Streams that the tail cannot serve: page after page from the state index, each in a snapshot of its own and
+// one in memory at a time, until a page ends at its snapshot's head.
 
 import Domain
 import Lanes
@@ -21,7 +21,8 @@ extension Shard {
             // Encoded on the reader's lane: the loop only sends.
             let outcome: PageOutcome
             switch result {
-            case .success(let delta): outcome = .page(PageSummary(delta), events.change(delta, writtenAt: nil))
+            case .success(let delta):
+                outcome = .page(PageSummary(delta), events.change(delta, writtenAt: nil))
             case .failure(let refusal as Refusal): outcome = .refused(refusal)
             case .failure: outcome = .failed
             }

@@ -39,7 +39,9 @@ extension Shard {
         if settings.lifetimeSeconds > 0, seconds - stream.openedAt >= lifetime(of: stream) {
             return bye(stream, .lifetime)
         }
-        guard seconds - stream.lastWrite >= wheel.period, !stream.hasUnsent, let frame = heartbeat(for: stream) else {
+        guard seconds - stream.lastWrite >= wheel.period, !stream.hasUnsent,
+            let frame = heartbeat(for: stream)
+        else {
             return
         }
         notePeer(of: stream)
@@ -52,7 +54,9 @@ extension Shard {
     }
 
     private func isTooSlow(_ stream: DeviceStream) -> Bool {
-        guard let since = stream.blockedSince, seconds - since >= settings.slowSecondsMax else { return false }
+        guard let since = stream.blockedSince, seconds - since >= settings.slowSecondsMax else {
+            return false
+        }
         let hasFallenOff = stream.state.next < stream.tail.firstNumber || stream.state.phase == .backlog
         return hasFallenOff
             || stream.unsentBytes + stream.tail.pendingBytes(from: stream.state.next) >= settings.slowBytesMax
@@ -84,7 +88,9 @@ extension Shard {
         case .live:
             let mark = Mark(through)
             // A page ended beyond what was published here: wait until the shard has caught up.
-            guard stream.state.reached.seq <= mark.seq, stream.state.next == stream.tail.endNumber else { return nil }
+            guard stream.state.reached.seq <= mark.seq, stream.state.next == stream.tail.endNumber else {
+                return nil
+            }
             defer { stream.state.reached = mark }
             return stream.isNarrowed
                 ? events.heartbeat(
@@ -96,10 +102,13 @@ extension Shard {
 
     /// The same bytes for every stream of a tail that has nothing pending, for this second.
     private func sharedHeartbeat(_ tail: Tail, at through: Head, now: Timestamp) -> Frame {
-        if let cached = tail.heartbeat, cached.tick == seconds, cached.through == through.seq { return cached.frame }
+        if let cached = tail.heartbeat, cached.tick == seconds, cached.through == through.seq {
+            return cached.frame
+        }
         let mark = Mark(through)
         let frame = events.heartbeat(
-            id: events.token(tail.key.scope, through.epoch, mark), epoch: through.epoch, from: tail.lastTo, to: mark,
+            id: events.token(tail.key.scope, through.epoch, mark), epoch: through.epoch, from: tail.lastTo,
+            to: mark,
             head: through.seq, now: now)
         tail.heartbeat = (seconds, through.seq, frame)
         return frame

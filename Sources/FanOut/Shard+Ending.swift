@@ -31,8 +31,8 @@ extension Shard {
     /// How often a draining shard closes its next lot.
     static let drainTick = Duration.milliseconds(100)
 
-    /// The stream cannot be continued: says so, and parks. Only heartbeats with the null token follow, nothing
-    /// that could pass for completeness.
+    /// The stream cannot be continued: says so, and parks. Only heartbeats with the null token follow,
+    /// nothing that could pass for completeness.
     func reset(_ stream: DeviceStream, _ refusal: Refusal) {
         guard stream.state.phase != .parked, stream.state.phase != .closing else { return }
         counts.resumed[.reset, default: 0] += 1
@@ -142,7 +142,11 @@ extension Shard {
         let lot = told.isEmpty ? Array(streams.prefix(drain.closesPerTick)) : Array(told)
         for stream in lot {
             // Whoever could not take its `bye` is cut when nobody else is left to be told.
-            if stream.state.phase == .closing { cut(stream, counting: .bye(.drain)) } else { bye(stream, .drain) }
+            if stream.state.phase == .closing {
+                cut(stream, counting: .bye(.drain))
+            } else {
+                bye(stream, .drain)
+            }
         }
         _ = lane.after(Self.drainTick) { own.with { $0.drainSome() } }
     }

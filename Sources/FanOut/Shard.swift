@@ -1,9 +1,9 @@
 // The streams of one event loop, and the tails they share. Where the hub's publications meet sockets.
 //
 // Delivery goes in slices: a tail with something new stands in a queue, a slice sends to at most
-// `sliceStreams` of its streams, then the loop turns and the next tail has its slice. So a business with 9,000
-// streams never delays one with three by more than a slice, and when frames come faster than sockets take
-// them, a stream that is visited sends all it has missed in one call.
+// `sliceStreams` of its streams, then the loop turns and the next tail has its slice. So a business with
+// 9,000 streams never delays one with three by more than a slice, and when frames come faster than sockets
+// take them, a stream that is visited sends all it has missed in one call.
 //
 // The rest of the type: Shard+Attach (how streams begin), Shard+Backlog (pages), Shard+Clock (heartbeats,
 // slowness, lifetime), Shard+Ending (bye, drain, revocation).

@@ -53,7 +53,9 @@ public struct LatencyTally: Hashable, Sendable {
     /// The journal's clock has milliseconds and may be another machine's: what seems negative counts as zero.
     public mutating func observe(microseconds: Int64) {
         let value = Int(max(0, microseconds))
-        let bucket = value < 250 ? 0 : min(buckets.count - 1, (value / 250).bitWidth - (value / 250).leadingZeroBitCount)
+        let bucket =
+            value < 250
+            ? 0 : min(buckets.count - 1, (value / 250).bitWidth - (value / 250).leadingZeroBitCount)
         buckets[bucket] += 1
         sumMicroseconds += value
     }

@@ -1,5 +1,6 @@
-// Who has a stream, over all shards: what admission looks at. A device may hold a few; beyond, the newcomer is
-// turned away, unless one of the old is probably gone: then that one is. Tabs never throw each other out in turn.
+// Who has a stream, over all shards: what admission looks at. A device may hold a few; beyond, the newcomer
+// is turned away, unless one of the old is probably gone: then that one is. Tabs never throw each other out
+// in turn.
 
 public import Domain
 import Synchronization
@@ -96,7 +97,9 @@ public final class StreamRoster: Sendable {
     func mark(_ stream: StreamID, _ identity: StreamIdentity, silent: Bool) {
         book.withLock { book in
             let device = Device(business: identity.business, device: identity.device)
-            guard let index = book.ofDevice[device]?.firstIndex(where: { $0.stream == stream }) else { return }
+            guard let index = book.ofDevice[device]?.firstIndex(where: { $0.stream == stream }) else {
+                return
+            }
             book.ofDevice[device]?[index].isSilent = silent
         }
     }

@@ -82,7 +82,9 @@ public enum Entrance: Hashable, Sendable {
         case nil: self = .fromHead
         case .null, .malformed: self = .reset(Refusal(.unknown))
         case .token(let token):
-            if token.epoch == facts.epoch, let refusal = token.refusal(for: scope, generation: facts.generation) {
+            if token.epoch == facts.epoch,
+                let refusal = token.refusal(for: scope, generation: facts.generation)
+            {
                 self = .reset(refusal)
             } else if token.epoch == facts.epoch, token.isSettled, token.pos >= facts.start,
                 token.pos <= facts.through.seq, facts.recent[token.pos] == token.nonce

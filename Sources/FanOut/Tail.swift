@@ -1,6 +1,6 @@
 // The recent past of one (business, entity set), on one shard: encoded frames that every stream of the shard
-// shares, numbered from 0 for ever. A stream is a number into it. What a socket does not take now, its stream is
-// behind by; a stream whose number has left the tail reads the state index instead.
+// shares, numbered from 0 for ever. A stream is a number into it. What a socket does not take now, its stream
+// is behind by; a stream whose number has left the tail reads the state index instead.
 //
 //        start          dropped frames │ frames[0] … frames[n-1] │ published through
 //          └ the seq after which this tail knows everything ─────┘

@@ -1,5 +1,5 @@
-// Making the parts and introducing them to each other. Everything here happens once, on the starting thread; what
-// is made is handed to its lane and not touched from here again.
+// Making the parts and introducing them to each other. Everything here happens once, on the starting thread;
+// what is made is handed to its lane and not touched from here again.
 
 import Domain
 import Events
@@ -41,22 +41,26 @@ struct Assembly {
         registryLane = WorkerLane(name: "registry")
         let credentials = CredentialBook()
         let registry = Confined(
-            try Registry(path: configuration.database.gatewayPath, clock: clock, book: credentials), to: registryLane)
+            try Registry(path: configuration.database.gatewayPath, clock: clock, book: credentials),
+            to: registryLane)
 
         let readers = ReaderPool(
             readers: try (0..<configuration.database.readers).map { index in
-                let reader = try SQLiteStateReader(file: file, catalogue: catalogue, ledger: ledger, clock: clock)
+                let reader = try SQLiteStateReader(
+                    file: file, catalogue: catalogue, ledger: ledger, clock: clock)
                 return Confined<any StateReader>(reader, to: WorkerLane(name: "reader-\(index)"))
             }, queuedMax: 16_384)
         let retry = RetryPlan(configuration)
         let roster = StreamRoster(limits: StreamLimits(configuration.limits))
         let events = ControlEvents(
             heartbeatSeconds: configuration.stream.heartbeat.wholeSeconds,
-            fullSyncURL: configuration.server.publicURL + "/api/v1/sync/full", generation: catalogue.generation,
+            fullSyncURL: configuration.server.publicURL + "/api/v1/sync/full",
+            generation: catalogue.generation,
             wholeSet: catalogue.wholeSet, nameOf: { catalogue.name(of: $0) })
         let status = GatewayStatus()
         services = Services(
-            configuration: configuration, catalogue: catalogue, clock: clock, log: log, credentials: credentials,
+            configuration: configuration, catalogue: catalogue, clock: clock, log: log,
+            credentials: credentials,
             registry: registry, readers: readers,
             spools: SpoolBook(
                 readers: readers, directory: Self.directory(of: file.path), clock: clock,
@@ -70,7 +74,8 @@ struct Assembly {
         for (index, loop) in loops.enumerated() {
             let shard = Confined(on: loop) {
                 Shard(
-                    index: index, settings: settings, events: events, lane: loop, clock: clock, pages: readers,
+                    index: index, settings: settings, events: events, lane: loop, clock: clock,
+                    pages: readers,
                     roster: roster, random: SystemRandomNumberGenerator())
             }
             shards.append(shard)
@@ -91,7 +96,8 @@ struct Assembly {
         receptions = loops.enumerated().map { index, loop in
             let shard = hubShards[index]
             let reception = Confined(on: loop) {
-                Reception(services: services, shard: shard, lane: loop, index: index, prefix: "\(prefix)\(index)")
+                Reception(
+                    services: services, shard: shard, lane: loop, index: index, prefix: "\(prefix)\(index)")
             }
             reception.post { $0.own = reception }
             return reception
@@ -101,8 +107,10 @@ struct Assembly {
         tailing = Confined(on: tailLane) {
             Tailing(
                 file: file,
-                source: SQLiteChangeSource(file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath),
-                hub: hub, lane: tailLane, settings: paces, isEmbedded: configuration.database.mode == .embedded,
+                source: SQLiteChangeSource(
+                    file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath),
+                hub: hub, lane: tailLane, settings: paces,
+                isEmbedded: configuration.database.mode == .embedded,
                 services: services)
         }
         tailing.post { $0.start() }

@@ -1,5 +1,5 @@
-// Which pages of other origins may ask, and what they may see. Exact origins only; nothing is reflected that was
-// not configured.
+// Which pages of other origins may ask, and what they may see. Exact origins only; nothing is reflected that
+// was not configured.
 
 import HTTP
 import Settings
@@ -34,7 +34,9 @@ struct CORS: Sendable {
 
     /// The answer to a preflight; nil when this is none.
     func preflight(_ request: Request) -> Response? {
-        guard request.method == "OPTIONS", request.header("access-control-request-method") != nil else { return nil }
+        guard request.method == "OPTIONS", request.header("access-control-request-method") != nil else {
+            return nil
+        }
         guard let origin = request.header("origin"), allows(origin) else {
             return .error(403, "origin_not_allowed", "This origin is not allowed.")
         }

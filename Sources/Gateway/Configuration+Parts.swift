@@ -1,8 +1,9 @@
-// The configuration as each part wants it: the one place where the names of settings meet the names of the parts.
+// The configuration as each part wants it: the one place where the names of settings meet the names of the
+// parts.
 
+import Events
 import FanOut
 import Glibc
-import Events
 import Journal
 import Settings
 
@@ -33,7 +34,8 @@ extension RetryPlan {
 extension StreamLimits {
     init(_ limits: Configuration.Limits) {
         self.init(
-            total: limits.connections, perBusiness: limits.streamsPerBusiness, perDevice: limits.streamsPerDevice,
+            total: limits.connections, perBusiness: limits.streamsPerBusiness,
+            perDevice: limits.streamsPerDevice,
             perAddress: limits.connectionsPerAddress)
     }
 }

@@ -6,8 +6,8 @@
 //     registry:     registry                                one thread, may block
 //
 // Up: the catalogue and both files, loops with their shards, the tailer; the listeners last, once the first
-// snapshot has given everything a head. Down: readiness fails, listening stops, streams are told and closed at a
-// pace, the side file is marked clean, the lanes end.
+// snapshot has given everything a head. Down: readiness fails, listening stops, streams are told and closed
+// at a pace, the side file is marked clean, the lanes end.
 
 public import Domain
 import Events
@@ -57,7 +57,8 @@ public final class Gateway: Sendable {
         configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock = .system
     ) throws -> Gateway {
         SignalTrap.prepareProcess()
-        return try Gateway(Assembly(configuration: configuration, catalogue: catalogue, log: log, clock: clock))
+        return try Gateway(
+            Assembly(configuration: configuration, catalogue: catalogue, log: log, clock: clock))
     }
 
     private init(_ assembly: Assembly) throws {
@@ -73,18 +74,23 @@ public final class Gateway: Sendable {
             host: configuration.server.listen.host, port: configuration.server.listen.port,
             backlog: Int32(configuration.server.acceptBacklog))
         let adminSocket = try TCPListener.bind(
-            host: configuration.server.adminListen.host, port: configuration.server.adminListen.port, backlog: 128)
+            host: configuration.server.adminListen.host, port: configuration.server.adminListen.port,
+            backlog: 128)
         let ports = Mutex<(UInt16, UInt16)>((0, 0))
         let listeners = Confined(Listeners(), to: assembly.loops[0])
         let receptions = assembly.receptions
-        let ops = assembly.ops(listeners: { body in listeners.post { box in body(box.all.reduce(0) { $0 + $1.exhaustions }) } })
+        let ops = assembly.ops(listeners: { body in
+            listeners.post { box in body(box.all.reduce(0) { $0 + $1.exhaustions }) }
+        })
         let done = Latch()
         let loops = assembly.loops
         listeners.post { box in
-            let open = TCPListener(descriptor: publicSocket, on: loops[0], dealingTo: loops) { stream, index in
+            let open = TCPListener(descriptor: publicSocket, on: loops[0], dealingTo: loops) {
+                stream, index in
                 receptions[index].with(stream) { $0.accept($1) }
             }
-            let admin = TCPListener(descriptor: adminSocket, on: loops[0], dealingTo: [loops[0]]) { stream, _ in
+            let admin = TCPListener(descriptor: adminSocket, on: loops[0], dealingTo: [loops[0]]) {
+                stream, _ in
                 ops.with(stream) { $0.accept($1) }
             }
             box.all = [open, admin]

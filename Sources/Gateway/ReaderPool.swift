@@ -1,7 +1,7 @@
-// The reading of state pages, off the loops: a few worker lanes with a read-only database connection each, fed
-// from one queue with two classes. Answers that somebody waits for (polls) go before backlog (streams that catch
-// up), so that a storm of returning streams does not slow a till that polls, and the queue is bounded: beyond,
-// the caller is told to come back.
+// The reading of state pages, off the loops: a few worker lanes with a read-only database connection each,
+// fed from one queue with two classes. Answers that somebody waits for (polls) go before backlog (streams
+// that catch up), so that a storm of returning streams does not slow a till that polls, and the queue is
+// bounded: beyond, the caller is told to come back.
 
 import DequeModule
 import Domain

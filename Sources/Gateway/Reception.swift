@@ -1,5 +1,5 @@
-// Where requests arrive: one reception a loop. It finds the endpoint, knows who is asking, and sends the answer;
-// each endpoint is a file of its own under Sync/.
+// Where requests arrive: one reception a loop. It finds the endpoint, knows who is asking, and sends the
+// answer; each endpoint is a file of its own under Sync/.
 
 import Domain
 import FanOut
@@ -46,7 +46,8 @@ final class Reception: Responder {
         route(request, exchange)
     }
 
-    /// A well-formed token that the book does not know: it may have been made a moment ago by another process.
+    /// A well-formed token that the book does not know: it may have been made a moment ago by another
+    /// process.
     private func isStranger(_ request: Request) -> Bool {
         guard let bearer = bearer(request) else { return false }
         return services.credentials.isStranger(bearer, now: services.clock.now)
@@ -72,7 +73,9 @@ final class Reception: Responder {
         }
         guard route.methods.contains(request.method) else {
             let allowed = (route.methods + ["OPTIONS"]).joined(separator: ", ")
-            if request.method == "OPTIONS" { return call.answer(Response(status: 204, fields: [("Allow", allowed)])) }
+            if request.method == "OPTIONS" {
+                return call.answer(Response(status: 204, fields: [("Allow", allowed)]))
+            }
             return call.answer(
                 .error(
                     405, "method_not_allowed", "The \(request.method) method is not supported here.",
@@ -141,7 +144,8 @@ final class Reception: Responder {
         var asked = EntitySet()
         for name in text.split(separator: ",") {
             guard let number = EntityName(String(name)).flatMap(catalogue.number(named:)) else {
-                return .failure(.invalid("entities", "The selected entities are invalid: there is no such entity."))
+                return .failure(
+                    .invalid("entities", "The selected entities are invalid: there is no such entity."))
             }
             guard mayRead(number) else { return .failure(.forbidden) }
             asked.insert(number)

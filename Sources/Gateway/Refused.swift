@@ -23,7 +23,8 @@ enum Refused: Error {
         case .gone(let refusal, let entities, let url): Self.gone(refusal, entities, url)
         case .unavailable(let seconds):
             .error(
-                503, "unavailable", "Not available right now, try again.", fields: [("Retry-After", String(seconds))])
+                503, "unavailable", "Not available right now, try again.",
+                fields: [("Retry-After", String(seconds))])
         }
     }
 

@@ -60,5 +60,7 @@ final class Services: Sendable {
 
 extension Duration {
     var wholeSeconds: Int { Int(components.seconds) }
-    var milliseconds: Int { Int(components.seconds) * 1_000 + Int(components.attoseconds / 1_000_000_000_000_000) }
+    var milliseconds: Int {
+        Int(components.seconds) * 1_000 + Int(components.attoseconds / 1_000_000_000_000_000)
+    }
 }

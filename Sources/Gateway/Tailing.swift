@@ -1,4 +1,5 @@
-// Everything on the tailer's lane: the tailer itself, the watch on the -wal file, the looks that happen each second.
+// Everything on the tailer's lane: the tailer itself, the watch on the -wal file, the looks that happen each
+// second.
 
 import Domain
 import FanOut
@@ -20,7 +21,8 @@ final class Tailing {
     private var failures = FailureLog()
 
     init(
-        file: DatabaseFile, source: SQLiteChangeSource, hub: Confined<Hub>, lane: WorkerLane, settings: TailerSettings,
+        file: DatabaseFile, source: SQLiteChangeSource, hub: Confined<Hub>, lane: WorkerLane,
+        settings: TailerSettings,
         isEmbedded: Bool, services: Services
     ) {
         self.source = source

@@ -1,5 +1,5 @@
-// One connection's requests and answers, in order. Each phase has one absolute deadline: a peer that sends a byte
-// a second never gets further than one that sends none.
+// One connection's requests and answers, in order. Each phase has one absolute deadline: a peer that sends a
+// byte a second never gets further than one that sends none.
 //
 //     idle ─► head ─► body ─► answering (a worker may be busy) ─► writing ─► idle …
 //                                        └─► handed over to a stream, and this is gone
@@ -103,8 +103,8 @@ public final class Exchange: ByteStreamOwner {
         return response.head(framed: framed)
     }
 
-    /// Hands the stream over: this exchange is over, and tells nobody. Nil when the peer has sent more than its
-    /// request, or has gone.
+    /// Hands the stream over: this exchange is over, and tells nobody. Nil when the peer has sent more than
+    /// its request, or has gone.
     public func takeOver() -> (any ByteStream)? {
         guard phase == .answering else { return nil }
         deadline?.cancel()
@@ -183,7 +183,9 @@ public final class Exchange: ByteStreamOwner {
             if taken == 0 || outOffset < out.count { return stalled(progress: taken > 0) }
         }
         while var part = file, part.left > 0 {
-            guard let taken = stream.send(file: part.descriptor, from: &part.offset, count: part.left) else { return }
+            guard let taken = stream.send(file: part.descriptor, from: &part.offset, count: part.left) else {
+                return
+            }
             part.left -= taken
             written += taken
             file = part
@@ -214,7 +216,8 @@ public final class Exchange: ByteStreamOwner {
         stream.resumeReading()
         if parser.bufferedBytes > 0 {
             enter(.head)
-            // Not from within the last answer: a thousand pipelined requests must not be a thousand frames deep.
+            // Not from within the last answer: a thousand pipelined requests must not be a thousand frames
+            // deep.
             LaneReference(self, on: lane).post { $0.proceedWithBuffered() }
         }
     }

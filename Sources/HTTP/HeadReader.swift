@@ -19,7 +19,9 @@ struct HeadReader {
         guard hosts == 1 || (hosts == 0 && request.version == .http10) else {
             throw .bad("A request needs exactly one Host.")
         }
-        if let host = request.header("host"), !host.utf8.allSatisfy(Self.isHostByte) { throw .bad("Host is malformed.") }
+        if let host = request.header("host"), !host.utf8.allSatisfy(Self.isHostByte) {
+            throw .bad("Host is malformed.")
+        }
         return request
     }
 
@@ -53,14 +55,16 @@ struct HeadReader {
         if bytes.elementsEqual("HTTP/1.0".utf8) { return .http10 }
         let text = Array(bytes)
         let isVersion =
-            text.count == 8 && text.starts(with: "HTTP/".utf8) && (0x30...0x39).contains(text[5]) && text[6] == 0x2E
+            text.count == 8 && text.starts(with: "HTTP/".utf8) && (0x30...0x39).contains(text[5])
+            && text[6] == 0x2E
             && (0x30...0x39).contains(text[7])
         if isVersion { throw .unsupportedVersion }
         throw .bad("The protocol version is malformed.")
     }
 
     /// Origin form, absolute form of http (proxies may send it), `*` for OPTIONS.
-    private static func target(_ bytes: ArraySlice<UInt8>, method: String) throws(ParseError) -> RequestTarget {
+    private static func target(_ bytes: ArraySlice<UInt8>, method: String) throws(ParseError) -> RequestTarget
+    {
         if bytes.elementsEqual("*".utf8) {
             guard method == "OPTIONS" else { throw .bad("The request target is malformed.") }
             return RequestTarget(path: "*", query: [])
@@ -76,7 +80,9 @@ struct HeadReader {
     }
 
     static func field(_ line: ArraySlice<UInt8>) throws(ParseError) -> Request.Field {
-        guard let first = line.first, first != 0x20, first != 0x09 else { throw .bad("A header line is folded.") }
+        guard let first = line.first, first != 0x20, first != 0x09 else {
+            throw .bad("A header line is folded.")
+        }
         guard let colon = line.firstIndex(of: 0x3A) else { throw .bad("A header line has no colon.") }
         let name = line[..<colon]
         guard !name.isEmpty, name.allSatisfy(isTokenByte) else { throw .bad("A header name is malformed.") }
@@ -87,7 +93,8 @@ struct HeadReader {
             throw .bad("A header value holds control bytes.")
         }
         return Request.Field(
-            name: String(decoding: name, as: UTF8.self).lowercased(), value: String(decoding: value, as: UTF8.self))
+            name: String(decoding: name, as: UTF8.self).lowercased(),
+            value: String(decoding: value, as: UTF8.self))
     }
 
     /// RFC 9110 § 5.6.2.

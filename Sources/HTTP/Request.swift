@@ -31,7 +31,9 @@ public struct Request: Hashable, Sendable {
     public func list(_ name: String) -> [String] {
         fields.filter { $0.name == name }.flatMap { field in
             field.value.split(separator: ",").map { element in
-                String(element.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+                String(
+                    element.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }
+                        .reversed())
             }
         }
     }
@@ -102,7 +104,8 @@ public struct RequestTarget: Hashable, Sendable {
             out.append(UInt8(high << 4 | low))
             index += 3
         }
-        guard out.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }), let text = String(validating: out, as: UTF8.self) else {
+        guard out.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }), let text = String(validating: out, as: UTF8.self)
+        else {
             throw .bad("The request target holds bytes that are not text.")
         }
         return text

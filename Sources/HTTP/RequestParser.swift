@@ -1,9 +1,9 @@
-// Bytes to requests, without I/O: the same result however the bytes are split. Strict on purpose. Whatever two
-// parsers could read differently is refused, because a proxy in front may be the other one: bare LF or CR, NUL
-// and control bytes, a space before a colon, folded lines, a missing or second Host, a Content-Length that is
-// repeated, a list or signed, Content-Length beside Transfer-Encoding, any transfer coding but `chunked`, any
-// version but 1.0 and 1.1. After an error the connection is closed: nobody knows where the next request begins.
-// RFC 9112; RFC 9110 § 5.5, 5.6.2.
+// Bytes to requests, without I/O: the same result however the bytes are split. Strict on purpose. Whatever
+// two parsers could read differently is refused, because a proxy in front may be the other one: bare LF or
+// CR, NUL and control bytes, a space before a colon, folded lines, a missing or second Host, a Content-Length
+// that is repeated, a list or signed, Content-Length beside Transfer-Encoding, any transfer coding but
+// `chunked`, any version but 1.0 and 1.1. After an error the connection is closed: nobody knows where the
+// next request begins. RFC 9112; RFC 9110 § 5.5, 5.6.2.
 
 /// Why a request is refused before anyone looks at what it asks for.
 public enum ParseError: Error, Hashable, Sendable {
@@ -128,10 +128,14 @@ public struct RequestParser: Sendable {
             return left == 0 ? nil : continueOrWait()
         case .chunkEnd:
             guard buffer.count >= 2 else {
-                if buffer.first.map({ $0 != 0x0D }) ?? false { throw .bad("A chunk does not end where it should.") }
+                if buffer.first.map({ $0 != 0x0D }) ?? false {
+                    throw .bad("A chunk does not end where it should.")
+                }
                 return .needsMore
             }
-            guard buffer[0] == 0x0D, buffer[1] == 0x0A else { throw .bad("A chunk does not end where it should.") }
+            guard buffer[0] == 0x0D, buffer[1] == 0x0A else {
+                throw .bad("A chunk does not end where it should.")
+            }
             drop(2)
             state = .chunkSize
             return nil
@@ -180,7 +184,8 @@ public struct RequestParser: Sendable {
         var fields = HeadReader(head)
         request = try fields.request(limits: limits)
         let framing = try request.framing(bodyBytesMax: limits.bodyBytesMax)
-        announcesContinue = request.header("expect")?.lowercased() == "100-continue" && request.version == .http11
+        announcesContinue =
+            request.header("expect")?.lowercased() == "100-continue" && request.version == .http11
         switch framing {
         case .none: return finish()
         case .length(let count): state = .body(remaining: count)
@@ -189,8 +194,8 @@ public struct RequestParser: Sendable {
         return nil
     }
 
-    /// The index behind the blank line; nil while it has not come. Bounds are checked as bytes arrive, so that a
-    /// head which never ends costs no more than its limit.
+    /// The index behind the blank line; nil while it has not come. Bounds are checked as bytes arrive, so
+    /// that a head which never ends costs no more than its limit.
     private mutating func endOfHead() throws(ParseError) -> Int? {
         var index = searched
         while index < buffer.count {
@@ -210,7 +215,9 @@ public struct RequestParser: Sendable {
 
     private func checkLengths(headEnd: Int?) throws(ParseError) {
         let seen = headEnd ?? buffer.count
-        if !buffer[..<min(seen, limits.requestLineBytesMax)].contains(0x0A), seen >= limits.requestLineBytesMax {
+        if !buffer[..<min(seen, limits.requestLineBytesMax)].contains(0x0A),
+            seen >= limits.requestLineBytesMax
+        {
             throw .lineTooLong
         }
         if seen > limits.headBytesMax { throw .headTooLarge }

@@ -1,6 +1,6 @@
-// JSON bodies, read strictly: duplicate keys, a BOM, bad UTF-8, lone surrogates, deep nesting, trailing data and
-// numbers that do not fit are refused. Two decoders of one standard library disagree on which of two equal keys
-// counts; here neither does. RFC 8259; RFC 7493 (I-JSON).
+// JSON bodies, read strictly: duplicate keys, a BOM, bad UTF-8, lone surrogates, deep nesting, trailing data
+// and numbers that do not fit are refused. Two decoders of one standard library disagree on which of two
+// equal keys counts; here neither does. RFC 8259; RFC 7493 (I-JSON).
 
 /// A JSON value. Numbers keep their text, so that 12.50 stays 12.50.
 public indirect enum JSONValue: Hashable, Sendable {
@@ -166,7 +166,9 @@ private struct JSONScanner {
             try expect(0x5C)
             try expect(0x75)
             let low = try unit()
-            guard (0xDC00..<0xE000).contains(low) else { throw error("A string holds half a surrogate pair.") }
+            guard (0xDC00..<0xE000).contains(low) else {
+                throw error("A string holds half a surrogate pair.")
+            }
             code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
         }
         guard let scalar = Unicode.Scalar(code) else { throw error("A string holds half a surrogate pair.") }
@@ -176,7 +178,9 @@ private struct JSONScanner {
     private mutating func unit() throws(JSONError) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = peek, let digit = RequestParser.hexValue(byte) else { throw error("A \\u escape is malformed.") }
+            guard let byte = peek, let digit = RequestParser.hexValue(byte) else {
+                throw error("A \\u escape is malformed.")
+            }
             value = value << 4 | UInt32(digit)
             index += 1
         }

@@ -19,8 +19,8 @@ public protocol ChangeSource: AnyObject {
     /// - Throws: `HistoryChanged` when this is no longer the journal it was.
     func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot
 
-    /// Opens (again) the database and agrees on where to start: the head of a snapshot, in the epoch in force.
-    /// A new epoch is begun when the history cannot be proven to be the one served before.
+    /// Opens (again) the database and agrees on where to start: the head of a snapshot, in the epoch in
+    /// force. A new epoch is begun when the history cannot be proven to be the one served before.
     func open() throws -> Head
 }
 
@@ -46,7 +46,8 @@ public struct JournalSnapshot: Sendable {
     public let head: Head
     /// One per business of interest that changed.
     public let businesses: [BusinessChanges]
-    /// Seq and nonce tag of every row read, in order: recent positions can then be recognised without a query.
+    /// Seq and nonce tag of every row read, in order: recent positions can then be recognised without a
+    /// query.
     public let rows: [(seq: Seq, nonce: NonceTag)]
     /// When the oldest of the rows was written, by the writer's clock; nil when there are none.
     public let oldestWrite: Timestamp?

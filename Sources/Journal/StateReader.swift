@@ -1,5 +1,5 @@
-// The questions that a poll, a backlog and a full download ask of the state index: one row per record, live or
-// deleted, with the seq of its last change. Any position, however old, is answered exactly from it.
+// The questions that a poll, a backlog and a full download ask of the state index: one row per record, live
+// or deleted, with the seq of its last change. Any position, however old, is answered exactly from it.
 
 public import Domain
 
@@ -7,10 +7,10 @@ public import Domain
 public protocol StateReader: AnyObject {
     /// The next page of net changes after a token.
     ///
-    /// The token is judged in the same snapshot: epoch, nonce, head, floor. At most `limit` records, in order of
-    /// their last change. `hasMore` false: the page ends at the snapshot's head, and totals are filled in for
-    /// every entity of the scope. While true, the token of the answer is a page token.
-    /// Every entity of the scope is named, also those without changes.
+    /// The token is judged in the same snapshot: epoch, nonce, head, floor. At most `limit` records, in order
+    /// of their last change. `hasMore` false: the page ends at the snapshot's head, and totals are filled in
+    /// for every entity of the scope. While true, the token of the answer is a page token. Every entity of
+    /// the scope is named, also those without changes.
     ///
     /// - Throws: `Refusal` when the token cannot be answered.
     /// - Complexity: One index seek an entity, plus `limit` rows; no dependence on the size of the tables.

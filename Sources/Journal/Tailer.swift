@@ -3,9 +3,9 @@
 //     a write to the -wal, or our own commit ──► a window of 50 ms, asking every 0.5 ms
 //     nothing at all                         ──► asking every 500 ms
 //
-// inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498 of
-// 1,500 commits only at the next one. Reading is repeated until nothing new is there, one snapshot at a time, and
-// no snapshot is open while the sink works.
+// inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498
+// of 1,500 commits only at the next one. Reading is repeated until nothing new is there, one snapshot at a
+// time, and no snapshot is open while the sink works.
 
 public import Domain
 public import Lanes

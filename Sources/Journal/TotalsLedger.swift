@@ -1,6 +1,7 @@
 // Counts and digests, folded from the journal by the tailer in seq order: hooks that kept them would cost as
 // much again and serialise all writers of a business. A reader copies the values (true at `at`), *then* opens
-// its snapshot (whose head is at or after `at`) and folds the rest: exact, and O(1) in the size of the tables.
+// its snapshot (whose head is at or after `at`) and folds the rest: exact, and O(1) in the size of the
+// tables.
 
 public import Domain
 import Synchronization
@@ -38,7 +39,8 @@ public final class TotalsLedger: Sendable {
         book.withLock { book in
             for change in changes {
                 book.totals[change.business, default: [:]][change.record.entity, default: Total()].fold(
-                    id: change.record.id, was: change.was, operation: change.operation, version: change.version)
+                    id: change.record.id, was: change.was, operation: change.operation,
+                    version: change.version)
             }
             book.at = head
         }

@@ -27,8 +27,8 @@ public protocol ByteStream: AnyObject {
     /// Takes bytes again.
     func resumeReading()
 
-    /// Tells the peer that nothing more comes, and goes on reading: what it still sends is not answered with RST,
-    /// which would destroy the answer it has not read yet.
+    /// Tells the peer that nothing more comes, and goes on reading: what it still sends is not answered with
+    /// RST, which would destroy the answer it has not read yet.
     func finishSending()
 
     /// Settings for a socket that will be open for days: dead peers are found, kernel buffers stay small.
@@ -40,8 +40,8 @@ public protocol ByteStream: AnyObject {
     /// Ends the stream at once (RST): for a peer that is not believed to be there.
     func abort()
 
-    /// Bytes that the peer's kernel has not acknowledged yet (SIOCOUTQ): still there a heartbeat later, the peer
-    /// is probably gone.
+    /// Bytes that the peer's kernel has not acknowledged yet (SIOCOUTQ): still there a heartbeat later, the
+    /// peer is probably gone.
     var unacknowledgedBytes: Int { get }
 
     /// Who is told. Set by whoever takes the stream over.

@@ -1,5 +1,5 @@
-// Tells that somebody wrote to a file: inotify. A hint and no more: it fires before a commit is visible, and says
-// nothing when the file is replaced between two looks. Whoever listens polls as well.
+// Tells that somebody wrote to a file: inotify. A hint and no more: it fires before a commit is visible, and
+// says nothing when the file is replaced between two looks. Whoever listens polls as well.
 
 import CLinux
 import Glibc

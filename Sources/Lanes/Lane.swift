@@ -3,7 +3,8 @@
 
 /// A thread with an in-tray: work posted from anywhere runs here, one piece at a time, first in first out.
 ///
-/// Two kinds: an `EventLoop` owns sockets and never blocks; a `WorkerLane` owns a database connection and may.
+/// Two kinds: an `EventLoop` owns sockets and never blocks; a `WorkerLane` owns a database connection and
+/// may.
 public protocol Lane: AnyObject, Sendable {
     /// Runs `work` on this lane, later, after everything posted before. From anywhere.
     func post(_ work: sending @escaping () -> Void)
@@ -14,7 +15,8 @@ public protocol Lane: AnyObject, Sendable {
 
 /// A lane that can also do things later.
 public protocol TimedLane: Lane {
-    /// Runs `work` on this lane once `delay` has passed, unless the alarm is cancelled before. On this lane only.
+    /// Runs `work` on this lane once `delay` has passed, unless the alarm is cancelled before. On this lane
+    /// only.
     func after(_ delay: Duration, _ work: @escaping () -> Void) -> any Alarm
 }
 

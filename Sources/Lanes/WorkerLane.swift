@@ -68,7 +68,8 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
         return alarm
     }
 
-    /// Calls `onReadable` whenever `descriptor` has something to read. On this lane only; for the lane's life.
+    /// Calls `onReadable` whenever `descriptor` has something to read. On this lane only; for the lane's
+    /// life.
     public func watch(_ descriptor: Int32, onReadable: @escaping () -> Void) {
         watches.append((descriptor, onReadable))
     }

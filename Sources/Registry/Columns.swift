@@ -1,5 +1,6 @@
-// How our words stand in columns. The tables are STRICT, so an integer column holds integers whoever wrote it; what
-// can still be wrong (a hash that is not hex, a business that is a BLOB) is nil here, and the row does not count.
+// How our words stand in columns. The tables are STRICT, so an integer column holds integers whoever wrote
+// it; what can still be wrong (a hash that is not hex, a business that is a BLOB) is nil here, and the row
+// does not count.
 
 import Domain
 import Foundation

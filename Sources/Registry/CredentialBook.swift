@@ -1,6 +1,6 @@
-// Every token in memory, so that a stream or a request is authenticated with one hash and one look-up on its own
-// loop, without a database. The registry writes it: whole when the file was changed by somebody else, token by token
-// when it was changed by us. Nothing that costs more than a look-up happens under its lock.
+// Every token in memory, so that a stream or a request is authenticated with one hash and one look-up on its
+// own loop, without a database. The registry writes it: whole when the file was changed by somebody else,
+// token by token when it was changed by us. Nothing that costs more than a look-up happens under its lock.
 
 public import Domain
 import Synchronization
@@ -27,8 +27,8 @@ public final class CredentialBook: Sendable {
         return verdict
     }
 
-    /// Whether the text is well-formed and the book has no such token: it may have been made a moment ago by another
-    /// process. Not counted as a check.
+    /// Whether the text is well-formed and the book has no such token: it may have been made a moment ago by
+    /// another process. Not counted as a check.
     public func isStranger(_ text: String, now: Timestamp) -> Bool { judge(text, now) == .unknown }
 
     /// Judges a token that was proven otherwise: by a ticket.

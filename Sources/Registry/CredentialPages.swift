@@ -10,8 +10,8 @@ struct TokenEntry: Hashable, Sendable {
     let device: DeviceID?
     let abilities: Abilities
     let expiresAt: Timestamp?
-    /// Revoked, or without its owner: a device's token is good while the device is registered and active, a user's
-    /// while the user is there.
+    /// Revoked, or without its owner: a device's token is good while the device is registered and active, a
+    /// user's while the user is there.
     let isRevoked: Bool
 
     func verdict(at now: Timestamp) -> Verdict {
@@ -53,8 +53,8 @@ extension Dictionary {
 
 /// The tokens that were good at the last look: what a death is told from. A value.
 ///
-/// A token dies when it is revoked, expires, disappears, or becomes another one: a live stream holds the grant it
-/// began with, so a changed secret, business, device or list of abilities must end it too.
+/// A token dies when it is revoked, expires, disappears, or becomes another one: a live stream holds the
+/// grant it began with, so a changed secret, business, device or list of abilities must end it too.
 struct LivingTokens: Sendable {
     private var entries: [TokenID: TokenEntry] = [:]
     /// No living token expires before this. Nil: none expires at all.

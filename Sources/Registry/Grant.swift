@@ -2,8 +2,8 @@
 
 public import Domain
 
-/// What a token may do: `sync:read`, `sync:read:ENTITY`, `sync:write`, `ops`, `*`. Other names are kept and allow
-/// nothing: an application's tokens may carry its own.
+/// What a token may do: `sync:read`, `sync:read:ENTITY`, `sync:write`, `ops`, `*`. Other names are kept and
+/// allow nothing: an application's tokens may carry its own.
 public struct Abilities: Hashable, Sendable {
     public let names: [String]
     public let readsEverything: Bool

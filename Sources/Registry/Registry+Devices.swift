@@ -40,8 +40,8 @@ extension Registry {
         }
     }
 
-    /// Binds a device to the business of somebody's own token, with no more abilities than that has. A device's
-    /// token renews itself and registers nobody else.
+    /// Binds a device to the business of somebody's own token, with no more abilities than that has. A
+    /// device's token renews itself and registers nobody else.
     ///
     /// - Throws: `RegistryError.notAllowed`.
     public func register(
@@ -132,8 +132,8 @@ extension Registry {
 
     // MARK: Acknowledging
 
-    /// The position a device has stored. Replaces what it said before, also when it is less: a till restored from
-    /// an old copy needs the older tombstones again.
+    /// The position a device has stored. Replaces what it said before, also when it is less: a till restored
+    /// from an old copy needs the older tombstones again.
     ///
     /// Written down with the next `keep`. Losing it in a crash only makes tombstones stay a little longer.
     public func acknowledge(_ grant: Grant, epoch: Epoch, seq: Seq) throws {

@@ -42,7 +42,8 @@ extension Registry {
     /// The name of the cookie that proves a ticket.
     public static func cookieName(of ticket: SecretHash) -> String { "tidings_" + ticket.hex.prefix(8) }
 
-    /// The value of the cookie that proves a ticket: the same at every use, so that a lost answer loses nothing.
+    /// The value of the cookie that proves a ticket: the same at every use, so that a lost answer loses
+    /// nothing.
     private func cookie(of ticket: SecretHash) -> Secret {
         let code = HMAC<SHA256>.authenticationCode(for: ticket.bytes, using: cookieKey)
         return Secret(SecretHash(code).hex)

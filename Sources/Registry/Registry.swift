@@ -1,5 +1,5 @@
-// The gateway's own file. What every request needs of it is in the CredentialBook; this writes, and notices when
-// somebody else wrote: another process may revoke a token or delete its row at any time.
+// The gateway's own file. What every request needs of it is in the CredentialBook; this writes, and notices
+// when somebody else wrote: another process may revoke a token or delete its row at any time.
 //
 //     our write ─────────────► the rows it touched ─┐
 //     anybody else's write ─► data_version ─► all ──┼─► CredentialBook   (judges what comes)
@@ -55,7 +55,8 @@ public final class Registry {
     }
 
     private static func open(_ path: String, checkpoints: Bool) throws -> DatabaseQueue {
-        // Made before SQLite makes it, so that nobody else on the machine can read what cookies are made with.
+        // Made before SQLite makes it, so that nobody else on the machine can read what cookies are made
+        // with.
         let made = unsafe Glibc.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
         var configuration = Configuration()
@@ -89,8 +90,8 @@ public final class Registry {
 
     // MARK: The book
 
-    /// Notices what changed since the last look, by other processes or by time. A few times a second, and when
-    /// somebody presents a token that the book does not know.
+    /// Notices what changed since the last look, by other processes or by time. A few times a second, and
+    /// when somebody presents a token that the book does not know.
     ///
     /// - Throws: The database's errors. Nothing is forgotten: look again.
     /// - Complexity: One pragma; all tokens, if another connection has written.
@@ -112,8 +113,8 @@ public final class Registry {
         onDeath(died)
     }
 
-    /// Writes in one transaction, and takes the tokens it names into the book: `data_version` does not tell about
-    /// our own writes.
+    /// Writes in one transaction, and takes the tokens it names into the book: `data_version` does not tell
+    /// about our own writes.
     func write<Value>(_ body: (Database) throws -> (value: Value, tokens: [TokenID])) throws -> Value {
         let (value, entries) = try queue.write { db in
             let (value, tokens) = try body(db)
@@ -147,7 +148,8 @@ public final class Registry {
                 sql: "DELETE FROM tidings_enrolment_codes WHERE expires_at < ?", arguments: [aMonthAgo])
             try db.execute(
                 sql:
-                    "DELETE FROM tidings_tickets WHERE CASE WHEN used_at IS NULL THEN expires_at ELSE bound_until END < ?",
+                    "DELETE FROM tidings_tickets WHERE CASE WHEN used_at IS NULL THEN expires_at "
+                    + "ELSE bound_until END < ?",
                 arguments: [now.microseconds])
             return ((), gone.map(TokenID.init))
         }

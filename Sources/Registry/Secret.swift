@@ -1,6 +1,7 @@
-// Secrets: made here, shown once, kept as hashes. `<id>|<secret>`, where the secret is an optional prefix, forty
-// random characters and a checksum, as Laravel Sanctum lays it out, so that secret scanners can recognise one. The
-// checksum is for them alone: a secret is looked up whether it fits or not, and what does not fit is unknown.
+// Secrets: made here, shown once, kept as hashes. `<id>|<secret>`, where the secret is an optional prefix,
+// forty random characters and a checksum, as Laravel Sanctum lays it out, so that secret scanners can
+// recognise one. The checksum is for them alone: a secret is looked up whether it fits or not, and what does
+// not fit is unknown.
 
 import Crypto
 

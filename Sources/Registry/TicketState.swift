@@ -1,5 +1,5 @@
-// A ticket's life. EventSource can send no headers and repeats its URL for ever, so the URL carries a ticket that
-// is worth nothing without the cookie set when it was first used:
+// A ticket's life. EventSource can send no headers and repeats its URL for ever, so the URL carries a ticket
+// that is worth nothing without the cookie set when it was first used:
 //
 //     issued ──60 s──► dead
 //       │ first stream

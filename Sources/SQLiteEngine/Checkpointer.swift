@@ -1,5 +1,6 @@
-// The one connection of ours that moves the WAL into the database. Embedded only: an application that is attached
-// to does its own, and a second checkpointer is what the WAL-reset bug of SQLite before 3.51.3 needs.
+// The one connection of ours that moves the WAL into the database. Embedded only: an application that is
+// attached to does its own, and a second checkpointer is what the WAL-reset bug of SQLite before 3.51.3
+// needs.
 
 import GRDB
 

@@ -1,9 +1,9 @@
 // How every connection of ours to the tailed database is opened. WAL, so that readers never block the writer;
 // synchronous=FULL, so that an acknowledged write survives a power cut.
 //
-// One connection of ours checkpoints, all others never do, not on a full WAL and not on closing: SQLite before
-// 3.51.3 can lose commits when two connections checkpoint while a third resets the WAL. No mmap, for the same
-// family of faults. sqlite.org/wal.html § "The WAL-Reset Bug".
+// One connection of ours checkpoints, all others never do, not on a full WAL and not on closing: SQLite
+// before 3.51.3 can lose commits when two connections checkpoint while a third resets the WAL. No mmap, for
+// the same family of faults. sqlite.org/wal.html § "The WAL-Reset Bug".
 
 import CSQLite
 public import GRDB
@@ -61,7 +61,7 @@ public struct DatabaseFile: Hashable, Sendable {
         unsafe csqlite_no_checkpoint_on_close(UnsafeMutableRawPointer(connection))
     }
 
-    /// Which file stands at the path now: device and inode. Nil: none. `stat` opens nothing: closing a descriptor
-    /// of the database file would drop this process's POSIX locks on it.
+    /// Which file stands at the path now: device and inode. Nil: none. `stat` opens nothing: closing a
+    /// descriptor of the database file would drop this process's POSIX locks on it.
     var identity: FileIdentity? { FileIdentity(path: path) }
 }

@@ -1,5 +1,5 @@
-// Whether a path still names the same file: a restore by rename puts another one there, and whoever goes on with
-// the old descriptor watches a file that nobody writes to any more.
+// Whether a path still names the same file: a restore by rename puts another one there, and whoever goes on
+// with the old descriptor watches a file that nobody writes to any more.
 
 import Glibc
 

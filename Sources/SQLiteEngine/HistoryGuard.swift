@@ -1,6 +1,7 @@
-// Whether the database at hand is the history that was served, decided once at every opening. Position and inode
-// prove nothing: a restore in place keeps the inode, and later writes lift the head past what was served. The
-// proof is the nonce of the row at the last served seq; without a proof a new epoch begins, and every till is told.
+// Whether the database at hand is the history that was served, decided once at every opening. Position and
+// inode prove nothing: a restore in place keeps the inode, and later writes lift the head past what was
+// served. The proof is the nonce of the row at the last served seq; without a proof a new epoch begins, and
+// every till is told.
 
 import Domain
 import GRDB
@@ -31,7 +32,8 @@ final class HistoryGuard {
                     var random = SystemRandomNumberGenerator()
                     let epoch = Epoch.random(using: &random)
                     try db.execute(
-                        sql: "UPDATE tidings_meta SET value = ? WHERE key = 'epoch'", arguments: [epoch.description])
+                        sql: "UPDATE tidings_meta SET value = ? WHERE key = 'epoch'",
+                        arguments: [epoch.description])
                     head = Head(epoch: epoch, seq: head.seq, nonce: head.nonce)
                 }
                 return .commit
@@ -50,7 +52,9 @@ final class HistoryGuard {
         if let lastRead {
             guard lastRead.epoch == head.epoch, lastRead.seq <= head.seq else { return false }
             if lastRead.seq > .zero {
-                guard let nonce = try journal.nonce(at: lastRead.seq), nonce == lastRead.nonce else { return false }
+                guard let nonce = try journal.nonce(at: lastRead.seq), nonce == lastRead.nonce else {
+                    return false
+                }
             }
         }
         guard let served = side.read() else {
@@ -61,7 +65,8 @@ final class HistoryGuard {
         if served.seq > .zero {
             guard let nonce = try journal.nonce(at: served.seq), nonce == served.nonce else { return false }
         }
-        // After a crash of the machine, commits that did not wait for the disk may be gone though they were served.
+        // After a crash of the machine, commits that did not wait for the disk may be gone though they were
+        // served.
         return served.clean || served.boot == boot || file.synchronousFull
     }
 

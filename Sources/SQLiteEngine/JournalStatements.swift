@@ -15,7 +15,8 @@ final class JournalStatements {
 
     init(_ db: Database) throws {
         epochStatement = try RawStatement(db, "SELECT value FROM tidings_meta WHERE key = 'epoch'")
-        headStatement = try RawStatement(db, "SELECT seq, nonce FROM tidings_journal ORDER BY seq DESC LIMIT 1")
+        headStatement = try RawStatement(
+            db, "SELECT seq, nonce FROM tidings_journal ORDER BY seq DESC LIMIT 1")
         nonceStatement = try RawStatement(db, "SELECT nonce FROM tidings_journal WHERE seq = ?1")
         floorStatement = try RawStatement(db, "SELECT seq FROM tidings_floor WHERE business = ?1")
         foldStatement = try RawStatement(
@@ -54,7 +55,9 @@ final class JournalStatements {
     }
 
     /// The totals of one business at the snapshot's head: the balance, and what was journaled since.
-    func totals(of scope: Scope, from balance: TotalsLedger.Balance, to head: Head) throws -> [EntityNumber: Total] {
+    func totals(
+        of scope: Scope, from balance: TotalsLedger.Balance, to head: Head
+    ) throws -> [EntityNumber: Total] {
         guard balance.at.epoch == head.epoch, balance.at.seq <= head.seq else { return try count(scope) }
         var totals = balance.totals
         guard balance.at.seq < head.seq else { return totals }
@@ -66,7 +69,8 @@ final class JournalStatements {
                 let operation = Operation(rawValue: Int(row.integer(2)))
             else { return }
             totals[entity, default: Total()].fold(
-                id: id, was: row.isNull(4) ? nil : row.integer(4), operation: operation, version: row.integer(3))
+                id: id, was: row.isNull(4) ? nil : row.integer(4), operation: operation,
+                version: row.integer(3))
         }
         return totals
     }

@@ -1,5 +1,5 @@
-// A prepared statement, column by column: where rows become bytes, no value is made that is not needed. GRDB owns
-// the connection and the statement; this steps it. The corresponding C functions are `sqlite3_bind_*`,
+// A prepared statement, column by column: where rows become bytes, no value is made that is not needed. GRDB
+// owns the connection and the statement; this steps it. The corresponding C functions are `sqlite3_bind_*`,
 // `sqlite3_step`, `sqlite3_column_*`, `sqlite3_reset`.
 
 import Domain

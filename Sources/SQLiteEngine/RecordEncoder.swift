@@ -1,6 +1,6 @@
 // A row becomes a record here, once, straight from SQLite's column memory into JSON: `id`, `version`,
-// `created_at`, `updated_at`, then the catalogue's fields in order. The version is the state index's, whatever the
-// column says. Live records carry no `deleted_at`.
+// `created_at`, `updated_at`, then the catalogue's fields in order. The version is the state index's,
+// whatever the column says. Live records carry no `deleted_at`.
 
 import Domain
 import GRDB
@@ -72,7 +72,8 @@ final class RecordEncoder {
     }
 
     private func encode(
-        _ field: FieldDefinition, name: [UInt8], _ row: RawStatement, _ column: Int32, to json: inout JSONWriter
+        _ field: FieldDefinition, name: [UInt8], _ row: RawStatement, _ column: Int32,
+        to json: inout JSONWriter
     ) {
         let storage = row.storage(column)
         // BLOBs are omitted unless asked for.

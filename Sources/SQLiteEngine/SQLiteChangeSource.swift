@@ -1,5 +1,5 @@
-// The journal, read snapshot by snapshot. SQLite serialises writers, so seq order is commit order, and a snapshot
-// holds whole transactions only.
+// The journal, read snapshot by snapshot. SQLite serialises writers, so seq order is commit order, and a
+// snapshot holds whole transactions only.
 //
 // `hasNews` asks `PRAGMA data_version` on a connection of its own: it changes for commits of every other
 // connection, never for its own, and costs about a microsecond and a half.
@@ -65,7 +65,8 @@ public final class SQLiteChangeSource: ChangeSource {
                 let head = try connections.journal.head()
                 try prove(position, head, connections.journal)
                 guard head.seq > position.seq else {
-                    return JournalSnapshot(from: position, head: head, businesses: [], rows: [], oldestWrite: nil)
+                    return JournalSnapshot(
+                        from: position, head: head, businesses: [], rows: [], oldestWrite: nil)
                 }
                 let snapshot = try collect(db, from: position, to: head, interest: interest, rowsMax: rowsMax)
                 history.note(head)
@@ -87,13 +88,17 @@ public final class SQLiteChangeSource: ChangeSource {
 
     private func prove(_ position: Head, _ head: Head, _ journal: JournalStatements) throws {
         guard head.epoch == position.epoch else { throw HistoryChanged("the stored epoch is another one") }
-        guard head.seq >= position.seq else { throw HistoryChanged("the journal ends before what was served") }
+        guard head.seq >= position.seq else {
+            throw HistoryChanged("the journal ends before what was served")
+        }
         guard position.seq > .zero else { return }
         guard let nonce = try journal.nonce(at: position.seq) else {
             // The newest row is never purged, and purging never passes what was read.
             throw HistoryChanged("the last row that was read is gone")
         }
-        guard nonce == position.nonce else { throw HistoryChanged("the last row that was read is another one") }
+        guard nonce == position.nonce else {
+            throw HistoryChanged("the last row that was read is another one")
+        }
     }
 
     private func connect() throws -> Connections {
@@ -120,9 +125,11 @@ public final class SQLiteChangeSource: ChangeSource {
             try db.snapshot {
                 let head = try connections.journal.head()
                 var book = TotalsLedger.Book(at: head)
-                let live = try RawStatement(db, "SELECT business, entity, id, version FROM tidings_state WHERE dead = 0")
+                let live = try RawStatement(
+                    db, "SELECT business, entity, id, version FROM tidings_state WHERE dead = 0")
                 try live.forEach { row in
-                    guard let business = row.key(0), let entity = EntityNumber(Int(row.integer(1))), let id = row.key(2)
+                    guard let business = row.key(0), let entity = EntityNumber(Int(row.integer(1))),
+                        let id = row.key(2)
                     else { return }
                     book.totals[BusinessID(business), default: [:]][entity, default: Total()].fold(
                         id: id, was: nil, operation: .created, version: row.integer(3))
@@ -160,7 +167,8 @@ public final class SQLiteChangeSource: ChangeSource {
             rows: gathering.rows, oldestWrite: gathering.oldestWrite)
     }
 
-    /// A row of the journal; nil for what no catalogue knows (an entity of a newer version, a key of no type).
+    /// A row of the journal; nil for what no catalogue knows (an entity of a newer version, a key of no
+    /// type).
     private static func change(_ row: RawStatement) -> Change? {
         guard let entity = EntityNumber(Int(row.integer(1))), let business = row.key(2), let id = row.key(3),
             let operation = Operation(rawValue: Int(row.integer(4)))
@@ -182,7 +190,9 @@ public final class SQLiteChangeSource: ChangeSource {
         for (record, net) in gathered.changes {
             var part = parts[record.entity] ?? EntityDelta(record.entity)
             part.total = totals[record.entity] ?? Total()
-            if net.isAlive, let bytes = try encoder(of: record.entity, db)?.record(record.id, version: net.version) {
+            if net.isAlive,
+                let bytes = try encoder(of: record.entity, db)?.record(record.id, version: net.version)
+            {
                 if net.beganHere { part.created.append(bytes) } else { part.updated.append(bytes) }
             } else {
                 part.deleted.append(record.id)

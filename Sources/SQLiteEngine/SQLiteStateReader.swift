@@ -21,7 +21,8 @@ public final class SQLiteStateReader: StateReader {
     public private(set) var driftedRecords = 0
 
     /// Opens a connection. Blocks.
-    public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, clock: WallClock) throws {
+    public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, clock: WallClock) throws
+    {
         self.file = file
         self.catalogue = catalogue
         self.ledger = ledger
@@ -32,8 +33,8 @@ public final class SQLiteStateReader: StateReader {
         journal = try queue.inDatabase { try JournalStatements($0) }
     }
 
-    /// The connection to the file that stands at the path now. One `stat` a call: a file renamed over the database
-    /// is another history, and the old one must not be served for a moment longer.
+    /// The connection to the file that stands at the path now. One `stat` a call: a file renamed over the
+    /// database is another history, and the old one must not be served for a moment longer.
     private func current() throws -> DatabaseQueue {
         guard let now = file.identity, now != identity else { return queue }
         let queue = try file.open(.reader)
@@ -57,7 +58,8 @@ public final class SQLiteStateReader: StateReader {
             try db.snapshot {
                 let head = try journal.head()
                 try judge(token, scope: scope, head: head)
-                return try read(db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
+                return try read(
+                    db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
             }
         }
     }
@@ -108,7 +110,9 @@ public final class SQLiteStateReader: StateReader {
     }
 
     /// Columns: entity, id, seq, born, version, dead, device, operation.
-    private func add(_ row: RawStatement, base: Seq, to parts: inout [EntityNumber: EntityDelta], _ db: Database) throws {
+    private func add(
+        _ row: RawStatement, base: Seq, to parts: inout [EntityNumber: EntityDelta], _ db: Database
+    ) throws {
         guard let entity = EntityNumber(Int(row.integer(0))), let id = row.key(1) else { return }
         if row.integer(5) != 0 {
             parts[entity]?.deleted.append(id)
@@ -135,7 +139,8 @@ public final class SQLiteStateReader: StateReader {
             WHERE business = ?1 AND entity = \(entity.rawValue) AND seq > ?2
             """
         }
-        // Each member of the compound walks its own index range; SQLite merges them by seq and stops at the limit.
+        // Each member of the compound walks its own index range; SQLite merges them by seq and stops at the
+        // limit.
         let statement = try RawStatement(
             db,
             """

@@ -1,6 +1,6 @@
-// What was served last, beside the database: `epoch seq nonce boot clean`. A database that comes back older than
-// this, or with another row at that seq, is another history, and everyone who was served must be told. Replaced by
-// rename and fsync; it only ever holds a seq that was served.
+// What was served last, beside the database: `epoch seq nonce boot clean`. A database that comes back older
+// than this, or with another row at that seq, is another history, and everyone who was served must be told.
+// Replaced by rename and fsync; it only ever holds a seq that was served.
 
 public import Domain
 import Glibc
@@ -29,7 +29,8 @@ public struct ServedMark: Hashable, Sendable {
 
     init?(line: String) {
         let words = line.split { $0 == " " || $0 == "\n" }
-        guard words.count == 7, words[0] == "tidings-served", words[1] == "1", let epoch = Epoch(hex: String(words[2])),
+        guard words.count == 7, words[0] == "tidings-served", words[1] == "1",
+            let epoch = Epoch(hex: String(words[2])),
             let seq = Int64(words[3]), let nonce = UInt16(words[4])
         else { return nil }
         self.epoch = epoch
@@ -63,7 +64,8 @@ struct SideFile {
 
     /// Changes with every boot of the machine.
     static var bootID: String {
-        (readText("/proc/sys/kernel/random/boot_id") ?? "").split(separator: "\n").first.map(String.init) ?? ""
+        (readText("/proc/sys/kernel/random/boot_id") ?? "").split(separator: "\n").first.map(String.init)
+            ?? ""
     }
 
     private static func readText(_ path: String) -> String? {

@@ -1,5 +1,5 @@
-// The rows of one snapshot, put together: several changes of one record become one, a business with too many is
-// left to the state index.
+// The rows of one snapshot, put together: several changes of one record become one, a business with too many
+// is left to the state index.
 
 import Domain
 import Journal
@@ -47,7 +47,8 @@ struct SnapshotGathering {
         let written = Timestamp(milliseconds: change.writtenAtMilliseconds)
         oldestWrite = min(oldestWrite ?? written, written)
         guard interest.entities[change.business]?.contains(change.record.entity) ?? false else { return }
-        gathered[change.business, default: GatheredBusiness(business: change.business)].add(change, rowsMax: rowsMax)
+        gathered[change.business, default: GatheredBusiness(business: change.business)].add(
+            change, rowsMax: rowsMax)
     }
 }
 

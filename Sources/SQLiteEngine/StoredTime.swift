@@ -1,5 +1,5 @@
-// Moments as databases write them: `2026-01-03 10:00:00`, `2026-01-03T10:00:00.123Z`, `…+02:00`. Text without a
-// zone is UTC.
+// Moments as databases write them: `2026-01-03 10:00:00`, `2026-01-03T10:00:00.123Z`, `…+02:00`. Text without
+// a zone is UTC.
 
 import Domain
 
@@ -22,13 +22,15 @@ enum StoredTime {
             }
             return value
         }
-        guard text.count >= 10, text[4] == 0x2D, text[7] == 0x2D, let year = digits(0, 4), let month = digits(5, 2),
+        guard text.count >= 10, text[4] == 0x2D, text[7] == 0x2D, let year = digits(0, 4),
+            let month = digits(5, 2),
             let day = digits(8, 2), (1...12).contains(month), (1...31).contains(day)
         else { return nil }
         var microseconds = Timestamp.days(year: year, month: month, day: day) * 86_400_000_000
         if text.count == 10 { return Timestamp(microseconds: microseconds) }
         guard text.count >= 19, text[10] == 0x54 || text[10] == 0x20, text[13] == 0x3A, text[16] == 0x3A,
-            let hour = digits(11, 2), let minute = digits(14, 2), let second = digits(17, 2), hour < 24, minute < 60,
+            let hour = digits(11, 2), let minute = digits(14, 2), let second = digits(17, 2), hour < 24,
+            minute < 60,
             second <= 60
         else { return nil }
         microseconds += (hour * 3_600 + minute * 60 + second) * 1_000_000
@@ -43,7 +45,9 @@ enum StoredTime {
             }
         }
         if index == text.count { return Timestamp(microseconds: microseconds) }
-        if text[index] == 0x5A { return index + 1 == text.count ? Timestamp(microseconds: microseconds) : nil }
+        if text[index] == 0x5A {
+            return index + 1 == text.count ? Timestamp(microseconds: microseconds) : nil
+        }
         guard text[index] == 0x2B || text[index] == 0x2D, index + 6 == text.count, text[index + 3] == 0x3A,
             let offsetHours = digits(index + 1, 2), let offsetMinutes = digits(index + 4, 2)
         else { return nil }

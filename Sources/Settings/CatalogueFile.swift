@@ -40,7 +40,8 @@ private struct CatalogueReader {
     let file: String
 
     private static let keys: Set<String> = [
-        "number", "table", "key", "key_type", "business", "fixed_business", "version", "created_at", "updated_at",
+        "number", "table", "key", "key_type", "business", "fixed_business", "version", "created_at",
+        "updated_at",
         "deleted_at", "default", "optional", "fields", "replace",
     ]
 
@@ -77,7 +78,8 @@ private struct CatalogueReader {
         guard let number = mapping["number"]?.int.flatMap({ EntityNumber($0) }) else {
             throw fail(mapping["number"] ?? nameNode, "\(name): `number` must be 1…63")
         }
-        var definition = EntityDefinition(number: number, name: name, table: try string(mapping, "table") ?? name.text)
+        var definition = EntityDefinition(
+            number: number, name: name, table: try string(mapping, "table") ?? name.text)
         definition.keyColumn = try string(mapping, "key") ?? "id"
         if let kind = try string(mapping, "key_type") {
             guard let known = KeyKind(rawValue: kind) else {
@@ -118,7 +120,8 @@ private struct CatalogueReader {
     /// `name`, `name: cast`, or `name: {column: …, cast: …}`.
     private func field(_ node: Node, _ name: EntityName) throws(CatalogueError) -> FieldDefinition {
         if node.mapping == nil, let text = node.string { return FieldDefinition(name: text) }
-        guard let mapping = node.mapping, mapping.count == 1, let (key, value) = mapping.first, let text = key.string
+        guard let mapping = node.mapping, mapping.count == 1, let (key, value) = mapping.first,
+            let text = key.string
         else { throw fail(node, "\(name): a field is a name, or `name: cast`") }
         if let details = value.mapping {
             return FieldDefinition(
@@ -128,7 +131,9 @@ private struct CatalogueReader {
         return FieldDefinition(name: text, cast: try cast(value, name, text))
     }
 
-    private func cast(_ node: Node?, _ name: EntityName, _ field: String) throws(CatalogueError) -> FieldDefinition.Cast {
+    private func cast(
+        _ node: Node?, _ name: EntityName, _ field: String
+    ) throws(CatalogueError) -> FieldDefinition.Cast {
         guard let node else { return .plain }
         guard let text = node.string, let cast = FieldDefinition.Cast(rawValue: text) else {
             let known = FieldDefinition.Cast.allCases.map(\.rawValue).joined(separator: ", ")
@@ -139,10 +144,13 @@ private struct CatalogueReader {
 
     private func replaceKeys(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [[String]] {
         guard let node else { return [] }
-        guard let list = node.sequence else { throw fail(node, "\(name): `replace` is a list of column lists") }
+        guard let list = node.sequence else {
+            throw fail(node, "\(name): `replace` is a list of column lists")
+        }
         var keys: [[String]] = []
         for entry in list {
-            guard let columns = entry.sequence?.map({ $0.string }), !columns.isEmpty, !columns.contains(nil) else {
+            guard let columns = entry.sequence?.map({ $0.string }), !columns.isEmpty, !columns.contains(nil)
+            else {
                 throw fail(entry, "\(name): `replace` is a list of column lists")
             }
             keys.append(columns.compactMap(\.self))
@@ -164,11 +172,15 @@ private struct CatalogueReader {
         return text == "none" ? nil : text
     }
 
-    private func flag(_ mapping: Node.Mapping, _ key: String, _ name: EntityName) throws(CatalogueError) -> Bool {
+    private func flag(
+        _ mapping: Node.Mapping, _ key: String, _ name: EntityName
+    ) throws(CatalogueError) -> Bool {
         guard let node = mapping[Node(key)] else { return false }
         guard let value = node.bool else { throw fail(node, "\(name): `\(key)` is true or false") }
         return value
     }
 
-    private func fail(_ node: Node?, _ text: String) -> CatalogueError { CatalogueError(file, node?.mark, text) }
+    private func fail(_ node: Node?, _ text: String) -> CatalogueError {
+        CatalogueError(file, node?.mark, text)
+    }
 }

@@ -2,8 +2,8 @@
 //
 //     private static let refused = Counter("tidings_refused_total", help: "Newcomers that were refused.")
 //
-// Relaxed atomics: one addition, no lock, no order promised between two counters. What a loop counts for every
-// event of every stream belongs in a plain tally of that loop instead, summed when somebody asks.
+// Relaxed atomics: one addition, no lock, no order promised between two counters. What a loop counts for
+// every event of every stream belongs in a plain tally of that loop instead, summed when somebody asks.
 
 import Synchronization
 
@@ -30,7 +30,8 @@ public final class Counter: Metric {
 
 /// One counter for each value of one label. From any lane.
 ///
-/// The label's type has all its values known when it is compiled, so nothing a client sends can make a new series.
+/// The label's type has all its values known when it is compiled, so nothing a client sends can make a new
+/// series.
 public final class LabelledCounter<Label: MetricLabel>: Metric {
     public let name: StaticString
     public let help: StaticString

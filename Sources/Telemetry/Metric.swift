@@ -1,6 +1,6 @@
-// What all metrics have in common: a name that says its unit, a sentence of help, a bounded set of labels. Each
-// module lists its own (`enum RegistryMetrics { static let all: [any Metric] }`), so that a figure that has not
-// moved yet stands on the page as zero.
+// What all metrics have in common: a name that says its unit, a sentence of help, a bounded set of labels.
+// Each module lists its own (`enum RegistryMetrics { static let all: [any Metric] }`), so that a figure that
+// has not moved yet stands on the page as zero.
 
 /// Something `/metrics` shows.
 public protocol Metric: Sendable {
@@ -14,8 +14,8 @@ public protocol Metric: Sendable {
 /// A label whose values are all known when it is compiled.
 public protocol MetricLabel: Hashable, Sendable, CaseIterable, RawRepresentable<String> {}
 
-/// The conventions of prometheus.io/docs/practices/naming, held where a metric is defined: a name that breaks them
-/// is a bug, and traps the first time it is used.
+/// The conventions of prometheus.io/docs/practices/naming, held where a metric is defined: a name that breaks
+/// them is a bug, and traps the first time it is used.
 enum MetricRules {
     static func check(_ name: StaticString, _ kind: PrometheusText.Kind) {
         let text = "\(name)"

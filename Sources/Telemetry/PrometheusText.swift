@@ -1,5 +1,5 @@
-// The Prometheus text format 0.0.4: what `/metrics` answers. Names, help and types are written next to each other
-// where the figures are collected, so that none is without them.
+// The Prometheus text format 0.0.4: what `/metrics` answers. Names, help and types are written next to each
+// other where the figures are collected, so that none is without them.
 // prometheus.io/docs/instrumenting/exposition_formats
 
 /// Writes metric families. A value.

@@ -1,5 +1,5 @@
-// Server-sent events as a client must read them: WHATWG HTML § 9.2.6, to the letter. Independent of how the server
-// writes them. A value; bytes may be split anywhere.
+// Server-sent events as a client must read them: WHATWG HTML § 9.2.6, to the letter. Independent of how the
+// server writes them. A value; bytes may be split anywhere.
 
 /// One dispatched event.
 public struct StreamEvent: Hashable, Sendable {
@@ -79,7 +79,8 @@ public struct EventStreamParser: Sendable {
         guard hasData else { return nil }
         data.removeLast()
         return StreamEvent(
-            type: type.isEmpty ? "message" : type, data: String(decoding: data, as: UTF8.self), lastEventID: idBuffer,
+            type: type.isEmpty ? "message" : type, data: String(decoding: data, as: UTF8.self),
+            lastEventID: idBuffer,
             carriedID: carriedID)
     }
 }

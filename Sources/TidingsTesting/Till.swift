@@ -1,5 +1,5 @@
-// The reference till: a client that keeps a copy by the protocol's rules alone, and writes down every time the server
-// breaks one. It shares no code with the server but the digest.
+// The reference till: a client that keeps a copy by the protocol's rules alone, and writes down every time
+// the server breaks one. It shares no code with the server but the digest.
 
 import Domain
 public import Foundation
@@ -80,7 +80,9 @@ public struct Till {
         if to < position { complain("the answer ends at \(to), behind") }
         if answer["epoch"] as? String != epoch { complain("the epoch changed without a refusal") }
         let named = Set((answer["data"] as? [String: Any] ?? [:]).keys)
-        if named != entities { complain("the answer names \(named.sorted()), asked were \(entities.sorted())") }
+        if named != entities {
+            complain("the answer names \(named.sorted()), asked were \(entities.sorted())")
+        }
         merge(answer)
         position = max(position, to)
         token = next
@@ -110,7 +112,9 @@ public struct Till {
         case "ready": return ready(event, data)
         case "heartbeat": return heartbeat(event, data)
         case "reset":
-            if event.lastEventID != SyncToken.nullText { complain("reset carries the id \(event.lastEventID)") }
+            if event.lastEventID != SyncToken.nullText {
+                complain("reset carries the id \(event.lastEventID)")
+            }
             wasReset = true
             return .drop
         case "bye":
@@ -131,7 +135,9 @@ public struct Till {
 
     private mutating func change(_ event: StreamEvent, _ data: [String: Any]) -> Rule {
         let rule = rule(data)
-        if event.lastEventID != data["sync_token"] as? String { complain("a change's id is not its sync_token") }
+        if event.lastEventID != data["sync_token"] as? String {
+            complain("a change's id is not its sync_token")
+        }
         guard rule == .apply else { return rule }
         merge(data)
         move(event, data)
@@ -152,7 +158,9 @@ public struct Till {
 
     private mutating func heartbeat(_ event: StreamEvent, _ data: [String: Any]) -> Rule {
         if data["reset"] as? Bool == true {
-            if event.lastEventID != SyncToken.nullText { complain("a parked heartbeat carries \(event.lastEventID)") }
+            if event.lastEventID != SyncToken.nullText {
+                complain("a parked heartbeat carries \(event.lastEventID)")
+            }
             if !wasReset { complain("a parked heartbeat without a reset") }
             return .drop
         }
@@ -169,7 +177,9 @@ public struct Till {
     }
 
     private mutating func rule(_ data: [String: Any]) -> Rule {
-        guard let from = (data["from"] as? NSNumber)?.int64Value, let to = (data["to"] as? NSNumber)?.int64Value else {
+        guard let from = (data["from"] as? NSNumber)?.int64Value,
+            let to = (data["to"] as? NSNumber)?.int64Value
+        else {
             complain("an event without from and to")
             return .drop
         }
@@ -187,7 +197,9 @@ public struct Till {
         position = (data["to"] as? NSNumber)?.int64Value ?? position
         if case .token(let parsed) = SyncToken.parse(event.lastEventID) {
             token = event.lastEventID
-            if parsed.pos.rawValue != position { complain("the id stands at \(parsed.pos), the event at \(position)") }
+            if parsed.pos.rawValue != position {
+                complain("the id stands at \(parsed.pos), the event at \(position)")
+            }
         } else {
             complain("an id that is no token: \(event.lastEventID)")
         }
@@ -200,7 +212,9 @@ public struct Till {
             if !entities.contains(entity) { complain("\(entity) was not asked for") }
             var seen: Set<String> = []
             for list in ["created", "updated"] {
-                for case let record as NSDictionary in lists[list] as? [Any] ?? [] { upsert(entity, record, &seen) }
+                for case let record as NSDictionary in lists[list] as? [Any] ?? [] {
+                    upsert(entity, record, &seen)
+                }
             }
             for id in lists["deleted"] as? [Any] ?? [] {
                 if !seen.insert("\(id)").inserted { complain("\(entity) \(id) stands twice in an answer") }
@@ -230,14 +244,16 @@ public struct Till {
 
     private mutating func checkTotals(_ delta: [String: Any]?) {
         for (entity, lists) in delta?["data"] as? [String: [String: Any]] ?? [:] {
-            guard let total = (lists["total"] as? NSNumber)?.intValue, let digest = lists["digest"] as? String else {
+            guard let total = (lists["total"] as? NSNumber)?.intValue, let digest = lists["digest"] as? String
+            else {
                 complain("\(entity) has no total and digest at has_more false")
                 continue
             }
             var own = Digest()
             for (id, held) in copy[entity] ?? [:] { own.add(Key(parsing: id), version: held.version) }
             if total != copy[entity]?.count ?? 0 || digest != own.hex {
-                complain("\(entity): total \(total) digest \(digest), held \(copy[entity]?.count ?? 0) \(own.hex)")
+                complain(
+                    "\(entity): total \(total) digest \(digest), held \(copy[entity]?.count ?? 0) \(own.hex)")
             }
         }
     }

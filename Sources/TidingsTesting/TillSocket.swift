@@ -1,5 +1,5 @@
-// HTTP/1.1 over a blocking socket, as a till's own library would do it: requests with an answer, and streams read at
-// any pace, cut at any byte. Deadlines everywhere; nothing of Foundation's networking.
+// HTTP/1.1 over a blocking socket, as a till's own library would do it: requests with an answer, and streams
+// read at any pace, cut at any byte. Deadlines everywhere; nothing of Foundation's networking.
 
 public import Foundation
 import Glibc
@@ -57,7 +57,8 @@ public final class TillSocket {
     /// Ends with RST instead of FIN when it is closed.
     public func resetOnClose() {
         var linger = linger(l_onoff: 1, l_linger: 0)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        unsafe setsockopt(
+            descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
     }
 
     public func write(_ text: String) throws { try write(Array(text.utf8)) }
@@ -68,7 +69,8 @@ public final class TillSocket {
             let offset = done
             let sent = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.send(
-                    descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset, Int32(MSG_NOSIGNAL))
+                    descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset,
+                    Int32(MSG_NOSIGNAL))
             }
             guard sent > 0 else { throw SocketFailure(description: "send: errno \(errno)") }
             done += sent
@@ -111,7 +113,8 @@ public final class TillSocket {
         let end = Date().addingTimeInterval(seconds)
         while true {
             if let mark = Data(buffer).range(of: Data("\r\n\r\n".utf8)) {
-                let lines = String(decoding: buffer[..<mark.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
+                let lines = String(decoding: buffer[..<mark.lowerBound], as: UTF8.self).components(
+                    separatedBy: "\r\n")
                 buffer.removeFirst(mark.upperBound)
                 var fields: [String: String] = [:]
                 for line in lines.dropFirst() {
@@ -119,7 +122,8 @@ public final class TillSocket {
                     fields[line[..<colon].lowercased()] = line[line.index(after: colon)...]
                         .trimmingCharacters(in: .whitespaces)
                 }
-                guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+                guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+                else {
                     throw SocketFailure(description: "no status line: \(lines.first ?? "")")
                 }
                 return (status, fields)

@@ -11,7 +11,8 @@ struct DeviceCommand: ParsableCommand {
         subcommands: [List.self, Enrol.self, Revoke.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List tills and how far each has acknowledged.")
+        static let configuration = CommandConfiguration(
+            abstract: "List tills and how far each has acknowledged.")
 
         @Option(name: .long, help: "Only of this business.")
         var business: String?
@@ -33,14 +34,18 @@ struct DeviceCommand: ParsableCommand {
                 try stores.registry().devices(of: business.map { BusinessID(Key(parsing: $0)) })
             }.map {
                 Shown(
-                    business: $0.business.description, device: $0.device.text, name: $0.name, state: $0.state.rawValue,
+                    business: $0.business.description, device: $0.device.text, name: $0.name,
+                    state: $0.state.rawValue,
                     acknowledged: $0.acknowledged?.rawValue, lastSeen: $0.lastSeenAt.description)
             }
             try output.print(all) {
                 Output.table(
                     ["business", "device", "name", "state", "acknowledged", "last seen"],
                     all.map {
-                        [$0.business, $0.device, $0.name, $0.state, $0.acknowledged.map(String.init) ?? "-", $0.lastSeen]
+                        [
+                            $0.business, $0.device, $0.name, $0.state,
+                            $0.acknowledged.map(String.init) ?? "-", $0.lastSeen,
+                        ]
                     })
             }
         }

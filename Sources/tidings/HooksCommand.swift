@@ -63,7 +63,8 @@ struct HooksCommand: ParsableCommand {
                 status.isInStep
                     ? ["in step"]
                     : status.missing.map { "missing    \($0)" } + status.different.map { "different  \($0)" }
-                        + status.surplus.map { "surplus    \($0)" } + status.missingTables.map { "no table   \($0)" }
+                        + status.surplus.map { "surplus    \($0)" }
+                        + status.missingTables.map { "no table   \($0)" }
             }
             if !status.isInStep { throw ExitCode.differs }
         }

@@ -7,7 +7,8 @@ import Settings
 
 struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Create the embedded shop database, its hooks and the gateway's own file.",
+        commandName: "init",
+        abstract: "Create the embedded shop database, its hooks and the gateway's own file.",
         discussion: "Idempotent: what is there is kept and brought up to date.")
 
     @OptionGroup var source: ConfigurationOptions

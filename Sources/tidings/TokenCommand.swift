@@ -22,7 +22,8 @@ struct TokenCommand: ParsableCommand {
         @Option(name: .long, help: "What it is called in lists.")
         var name = "made by hand"
         @Option(
-            name: .long, help: "What it allows: sync:read, sync:read:ENTITY, sync:write, ops or *. Can be repeated.")
+            name: .long,
+            help: "What it allows: sync:read, sync:read:ENTITY, sync:write, ops or *. Can be repeated.")
         var ability: [String] = []
         @Option(name: .long, help: "Days until it expires; without it, never.")
         var days: Int?
@@ -51,12 +52,15 @@ struct TokenCommand: ParsableCommand {
         }
 
         private var expiry: Timestamp? {
-            days.map { Timestamp(microseconds: WallClock.system.now.microseconds + Int64($0) * 86_400_000_000) }
+            days.map {
+                Timestamp(microseconds: WallClock.system.now.microseconds + Int64($0) * 86_400_000_000)
+            }
         }
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List tokens, newest first; never their secrets.")
+        static let configuration = CommandConfiguration(
+            abstract: "List tokens, newest first; never their secrets.")
 
         @OptionGroup var source: ConfigurationOptions
         @OptionGroup var output: OutputOptions

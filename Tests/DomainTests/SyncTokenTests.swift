@@ -6,7 +6,8 @@ import Testing
 @Suite struct SyncTokenTests {
     static let token = SyncToken(
         epoch: Epoch(0x9C41_0F00_12AB), pos: Seq(10_422), base: Seq(10_419), nonce: NonceTag(0xBEEF),
-        business: BusinessTag(of: BusinessID(7)), entities: EntitySet(bits: 0b111_1111_1110), generation: 77_123)
+        business: BusinessTag(of: BusinessID(7)), entities: EntitySet(bits: 0b111_1111_1110),
+        generation: 77_123)
 
     @Test func aTokenSurvivesItsText() {
         #expect(SyncToken.parse(Self.token.text) == .token(Self.token))

@@ -53,6 +53,8 @@ import Testing
         writer.real(10)
         writer.byte(0x2C)
         writer.real(0.1)
-        #expect(String(decoding: writer.bytes, as: UTF8.self) == "9007199254740991,\"9007199254740992\",null,10,0.1")
+        #expect(
+            String(decoding: writer.bytes, as: UTF8.self)
+                == "9007199254740991,\"9007199254740992\",null,10,0.1")
     }
 }

@@ -14,18 +14,21 @@ import Testing
         var recent = RecentNonces(capacity: 256)
         for seq in start...through { recent.insert(Seq(seq), NonceTag(UInt16(seq))) }
         return TailFacts(
-            epoch: epoch, through: Mark(seq: Seq(through), nonce: NonceTag(UInt16(through))), start: Seq(start),
+            epoch: epoch, through: Mark(seq: Seq(through), nonce: NonceTag(UInt16(through))),
+            start: Seq(start),
             generation: 9, recent: recent)
     }
 
     static func token(
-        _ pos: Int64, base: Int64? = nil, nonce: UInt16? = nil, epoch: Epoch = epoch, business: BusinessID = business,
+        _ pos: Int64, base: Int64? = nil, nonce: UInt16? = nil, epoch: Epoch = epoch,
+        business: BusinessID = business,
         entities: UInt64 = 0b110, generation: UInt32 = 9
     ) -> PresentedToken {
         .token(
             SyncToken(
                 epoch: epoch, pos: Seq(pos), base: Seq(base ?? pos), nonce: NonceTag(nonce ?? UInt16(pos)),
-                business: BusinessTag(of: business), entities: EntitySet(bits: entities), generation: generation))
+                business: BusinessTag(of: business), entities: EntitySet(bits: entities),
+                generation: generation))
     }
 
     func entrance(_ presented: PresentedToken?) -> Entrance {
@@ -60,12 +63,14 @@ import Testing
         #expect(entrance(Self.token(150, business: BusinessID(8))) == .reset(Refusal(.scope)))
         #expect(entrance(Self.token(150, generation: 8)) == .reset(Refusal(.scope)))
         #expect(
-            entrance(Self.token(150, entities: 0b010)) == .reset(Refusal(.scope, entities: EntitySet(bits: 0b100))))
+            entrance(Self.token(150, entities: 0b010))
+                == .reset(Refusal(.scope, entities: EntitySet(bits: 0b100))))
     }
 
     @Test func aNarrowerScopeIsServed() {
         #expect(
-            entrance(Self.token(150, entities: 0b1110)) == .fromTail(Mark(seq: Seq(150), nonce: NonceTag(150))))
+            entrance(Self.token(150, entities: 0b1110))
+                == .fromTail(Mark(seq: Seq(150), nonce: NonceTag(150))))
     }
 }
 

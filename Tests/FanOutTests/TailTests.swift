@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct TailTests {
     static func frame(to seq: Int64, bytes: Int = 100) -> Frame {
-        Frame(bytes: Array(repeating: 0x61, count: bytes), mark: Mark(seq: Seq(seq), nonce: .none), records: 1)
+        Frame(
+            bytes: Array(repeating: 0x61, count: bytes), mark: Mark(seq: Seq(seq), nonce: .none), records: 1)
     }
 
     static func tail(framesAt seqs: [Int64], bytesMax: Int = 10_000, framesMax: Int = 100) -> Tail {
@@ -73,7 +74,8 @@ import Testing
 @Suite struct RosterTests {
     static func identity(_ device: String, business: Int64 = 1) -> StreamIdentity {
         StreamIdentity(
-            device: device, token: TokenID(1), business: BusinessID(business), address: "127.0.0.1", agent: "")
+            device: device, token: TokenID(1), business: BusinessID(business), address: "127.0.0.1", agent: ""
+        )
     }
 
     @Test func theNewcomerIsTurnedAwayUnlessAnOldPeerIsSilent() {
@@ -97,6 +99,7 @@ import Testing
         #expect(roster.admit(StreamID(2), Self.identity("b"), shard: 0) == .welcome)
         #expect(roster.admit(StreamID(3), Self.identity("c"), shard: 0) == .tooMany(ofDevice: false))
         #expect(roster.admit(StreamID(3), Self.identity("c", business: 2), shard: 0) == .welcome)
-        #expect(roster.admit(StreamID(4), Self.identity("d", business: 2), shard: 0) == .tooMany(ofDevice: false))
+        #expect(
+            roster.admit(StreamID(4), Self.identity("d", business: 2), shard: 0) == .tooMany(ofDevice: false))
     }
 }

@@ -1,4 +1,5 @@
-// The parser refuses whatever two parsers could read differently, and says the same however the bytes are split.
+// The parser refuses whatever two parsers could read differently, and says the same however the bytes are
+// split.
 
 import HTTP
 import Testing
@@ -40,29 +41,37 @@ import Testing
         "GET \(target) \(version)\r\nHost: a\r\n\(more)\r\n"
     }
 
-    static func post(_ fields: String, _ body: String) -> String { "POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\(body)" }
+    static func post(_ fields: String, _ body: String) -> String {
+        "POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\(body)"
+    }
 
     // MARK: Good
 
     @Test func aRequestIsTakenApart() throws {
-        let outcome = Self.parse(Self.get("X-A:  b c \t\r\nCookie: d\r\n", target: "/a%20b/c?x=1&y=%2B+z&flag&x=2"))
+        let outcome = Self.parse(
+            Self.get("X-A:  b c \t\r\nCookie: d\r\n", target: "/a%20b/c?x=1&y=%2B+z&flag&x=2"))
         let request = try #require(outcome.requests.first)
         #expect(request.target.path == "/a b/c")
-        #expect(request.target.value("x") == "2" && request.target.value("y") == "++z" && request.target.value("flag") == "")
+        #expect(
+            request.target.value("x") == "2" && request.target.value("y") == "++z"
+                && request.target.value("flag") == "")
         #expect(request.header("x-a") == "b c")
         #expect(request.keepsAlive)
     }
 
     @Test func bodiesByLengthAndInChunks() {
-        #expect(Self.parse(Self.post("Content-Length: 3\r\n", "abc")).requests.first?.body == Array("abc".utf8))
-        let chunked = Self.post("Transfer-Encoding: Chunked\r\n", "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n")
+        #expect(
+            Self.parse(Self.post("Content-Length: 3\r\n", "abc")).requests.first?.body == Array("abc".utf8))
+        let chunked = Self.post(
+            "Transfer-Encoding: Chunked\r\n", "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n")
         let request = Self.parse(chunked).requests.first
         #expect(request?.body == Array("abc0123456789".utf8))
         #expect(request?.header("trailer") == nil, "trailers are dropped")
     }
 
     @Test func pipelinedRequestsComeInOrder() {
-        let outcome = Self.parse(Self.get(target: "/1") + Self.post("Content-Length: 2\r\n", "hi") + Self.get(target: "/3"))
+        let outcome = Self.parse(
+            Self.get(target: "/1") + Self.post("Content-Length: 2\r\n", "hi") + Self.get(target: "/3"))
         #expect(outcome.requests.map(\.target.path) == ["/1", "/", "/3"])
     }
 
@@ -80,7 +89,8 @@ import Testing
 
     @Test func keepingAlive() {
         #expect(Self.parse("GET / HTTP/1.0\r\n\r\n").requests.first?.keepsAlive == false)
-        #expect(Self.parse("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").requests.first?.keepsAlive == true)
+        #expect(
+            Self.parse("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").requests.first?.keepsAlive == true)
         #expect(Self.parse(Self.get("Connection: x, Close\r\n")).requests.first?.keepsAlive == false)
         #expect(Self.parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").requests.first?.target.path == "*")
         #expect(Self.parse(Self.get(target: "http://a/b?c=d")).requests.first?.target.path == "/b")
@@ -90,19 +100,26 @@ import Testing
 
     static let malformed: [String] = [
         // line ends
-        "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n", get("X: a\rb\r\n"), "GET / HTTP/1.1\rHost: a\r\r\n\r\n",
+        "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n", get("X: a\rb\r\n"),
+        "GET / HTTP/1.1\rHost: a\r\r\n\r\n",
         // control bytes
-        get("X: a\u{0}b\r\n"), get("X: a\u{1}b\r\n"), get("X: a\u{7F}\r\n"), get("X\u{0}: b\r\n"), get(target: "/\u{1}"),
+        get("X: a\u{0}b\r\n"), get("X: a\u{1}b\r\n"), get("X: a\u{7F}\r\n"), get("X\u{0}: b\r\n"),
+        get(target: "/\u{1}"),
         get(target: "/a\u{0}"), "G\u{0}T / HTTP/1.1\r\nHost: a\r\n\r\n",
         // field names and folding
-        get("X : b\r\n"), get("Content-Length : 3\r\n"), get(" X: b\r\n"), get("X: a\r\n b\r\n"), get("X: a\r\n\tb\r\n"),
+        get("X : b\r\n"), get("Content-Length : 3\r\n"), get(" X: b\r\n"), get("X: a\r\n b\r\n"),
+        get("X: a\r\n\tb\r\n"),
         get(": b\r\n"), get("X(): b\r\n"), get("no colon\r\n"), get("\u{E9}: b\r\n"),
         // Host
-        "GET / HTTP/1.1\r\n\r\n", get("Host: b\r\n"), "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n", get("Host: b\r\n"), "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n",
         // Content-Length
-        post("Content-Length: 3\r\nContent-Length: 3\r\n", "abc"), post("Content-Length: 3\r\nContent-Length: 4\r\n", "abc"),
-        post("Content-Length: 3, 3\r\n", "abc"), post("Content-Length: +3\r\n", "abc"), post("Content-Length: -3\r\n", "abc"),
-        post("Content-Length: 0x3\r\n", "abc"), post("Content-Length: 3 3\r\n", "abc"), post("Content-Length:\r\n", ""),
+        post("Content-Length: 3\r\nContent-Length: 3\r\n", "abc"),
+        post("Content-Length: 3\r\nContent-Length: 4\r\n", "abc"),
+        post("Content-Length: 3, 3\r\n", "abc"), post("Content-Length: +3\r\n", "abc"),
+        post("Content-Length: -3\r\n", "abc"),
+        post("Content-Length: 0x3\r\n", "abc"), post("Content-Length: 3 3\r\n", "abc"),
+        post("Content-Length:\r\n", ""),
         post("Content-Length: 99999999999999999999\r\n", ""), post("Content-Length: 3.0\r\n", "abc"),
         post("Content-Length: \u{0B}3\r\n", "abc"),
         // Transfer-Encoding
@@ -112,27 +129,41 @@ import Testing
         post("Transfer-Encoding: \u{0B}chunked\r\n", ""), post("Transfer-Encoding:\r\n", ""),
         "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         // versions and request lines
-        "GET / HTTP/01.1\r\nHost: a\r\n\r\n", "GET / http/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 x\r\nHost: a\r\n\r\n",
-        "GET /\r\nHost: a\r\n\r\n", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
-        " GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "(x) / HTTP/1.1\r\nHost: a\r\n\r\n",
-        get(target: "a"), get(target: "*"), get(target: "/#f"), get(target: "/\u{E9}"), get(target: "ftp://a/"),
+        "GET / HTTP/01.1\r\nHost: a\r\n\r\n", "GET / http/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1 x\r\nHost: a\r\n\r\n",
+        "GET /\r\nHost: a\r\n\r\n", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        " GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
+        "(x) / HTTP/1.1\r\nHost: a\r\n\r\n",
+        get(target: "a"), get(target: "*"), get(target: "/#f"), get(target: "/\u{E9}"),
+        get(target: "ftp://a/"),
         // escapes
-        get(target: "/%"), get(target: "/%4"), get(target: "/%zz"), get(target: "/%00"), get(target: "/%0a"), get(target: "/?a=%ff"),
+        get(target: "/%"), get(target: "/%4"), get(target: "/%zz"), get(target: "/%00"), get(target: "/%0a"),
+        get(target: "/?a=%ff"),
         // chunks
-        post("Transfer-Encoding: chunked\r\n", "0x3\r\nabc\r\n0\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "+3\r\nabc\r\n0\r\n\r\n"),
-        post("Transfer-Encoding: chunked\r\n", " 3\r\nabc\r\n0\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "-0\r\n\r\n"),
-        post("Transfer-Encoding: chunked\r\n", "3 \r\nabc\r\n0\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "\r\nabc\r\n0\r\n\r\n"),
-        post("Transfer-Encoding: chunked\r\n", "000000003\r\nabc\r\n0\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "3\nabc\r\n0\r\n\r\n"),
-        post("Transfer-Encoding: chunked\r\n", "3\r\nabcd\r\n0\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "3\r\nabc0\r\n\r\n"),
-        post("Transfer-Encoding: chunked\r\n", "3;\u{0}\r\nabc\r\n0\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "3;\(String(repeating: "x", count: 300))\r\n"),
-        post("Transfer-Encoding: chunked\r\n", "0\r\nbad trailer\r\n\r\n"), post("Transfer-Encoding: chunked\r\n", "0\r\nX : y\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "0x3\r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "+3\r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", " 3\r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "-0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "3 \r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "\r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "000000003\r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "3\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "3\r\nabcd\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "3\r\nabc0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "3;\u{0}\r\nabc\r\n0\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "3;\(String(repeating: "x", count: 300))\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "0\r\nbad trailer\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "0\r\nX : y\r\n\r\n"),
     ]
 
     @Test(arguments: malformed.indices)
     func malformedRequestsAreRefused(_ index: Int) {
         let outcome = Self.parse(Self.malformed[index])
         #expect(outcome.requests.isEmpty, "\(Self.malformed[index].debugDescription)")
-        #expect(outcome.error?.status == 400, "\(Self.malformed[index].debugDescription): \(String(describing: outcome.error))")
+        #expect(
+            outcome.error?.status == 400,
+            "\(Self.malformed[index].debugDescription): \(String(describing: outcome.error))")
     }
 
     @Test(arguments: [
@@ -143,11 +174,14 @@ import Testing
         (get(target: "/" + String(repeating: "a", count: 9_000)), 414),
         (get("X: \(String(repeating: "a", count: 17_000))\r\n"), 431),
         (get((0..<70).map { "X-\($0): y\r\n" }.joined()), 431),
-        (post("Content-Length: 2000000\r\n", ""), 413), (post("Transfer-Encoding: chunked\r\n", "ffffffff\r\n"), 413),
+        (post("Content-Length: 2000000\r\n", ""), 413),
+        (post("Transfer-Encoding: chunked\r\n", "ffffffff\r\n"), 413),
     ])
     func whatIsTooMuchOrUnknownHasItsStatus(_ text: String, _ status: Int) {
         let outcome = Self.parse(text)
-        #expect(outcome.requests.isEmpty && outcome.error?.status == status, "\(text.prefix(60).debugDescription)")
+        #expect(
+            outcome.requests.isEmpty && outcome.error?.status == status, "\(text.prefix(60).debugDescription)"
+        )
     }
 
     @Test func aHeadThatNeverEndsCostsNoMoreThanItsLimit() {
@@ -177,7 +211,9 @@ import Testing
             let bytes = Array(text.utf8)
             let whole = Self.parse([bytes])
             let single = Self.parse(bytes.map { [$0] })
-            #expect(whole.requests == single.requests && whole.error?.status == single.error?.status, "\(text.debugDescription)")
+            #expect(
+                whole.requests == single.requests && whole.error?.status == single.error?.status,
+                "\(text.debugDescription)")
             for cut in stride(from: 1, to: bytes.count, by: max(1, bytes.count / 40)) {
                 let halves = Self.parse([Array(bytes[..<cut]), Array(bytes[cut...])])
                 #expect(halves.requests == whole.requests && halves.error?.status == whole.error?.status)
@@ -201,7 +237,10 @@ import Testing
                 }
             }
             let outcome = Self.parse([bytes])
-            #expect(outcome.requests.allSatisfy { $0.version == .http10 || $0.fields.filter { $0.name == "host" }.count == 1 })
+            #expect(
+                outcome.requests.allSatisfy {
+                    $0.version == .http10 || $0.fields.filter { $0.name == "host" }.count == 1
+                })
         }
     }
 }

@@ -5,9 +5,11 @@ import Testing
 
 @Suite struct StrictJSONTests {
     @Test(arguments: [
-        "", "{", "{\"a\":1,\"a\":2}", "{\"a\":1}x", "[1,]", "{\"a\"}", "01", "1.", "+1", "NaN", "'a'", "\"\u{1}\"", "\"\\x\"",
+        "", "{", "{\"a\":1,\"a\":2}", "{\"a\":1}x", "[1,]", "{\"a\"}", "01", "1.", "+1", "NaN", "'a'",
+        "\"\u{1}\"", "\"\\x\"",
         "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\u{FEFF}{}", "tru", "[1 2]",
-        String(repeating: "[", count: 40) + String(repeating: "]", count: 40), String(repeating: "1", count: 60),
+        String(repeating: "[", count: 40) + String(repeating: "]", count: 40),
+        String(repeating: "1", count: 60),
     ])
     func badJSONIsRefused(_ text: String) {
         #expect(throws: JSONError.self) { try StrictJSON.parse(Array(text.utf8)) }
@@ -18,7 +20,8 @@ import Testing
     }
 
     @Test func goodJSONIsRead() throws {
-        let value = try StrictJSON.parse(Array(#" {"a":[1.50,-2e3,true,null],"b":"\u00e9\ud83d\ude00\n\/"} "#.utf8))
+        let value = try StrictJSON.parse(
+            Array(#" {"a":[1.50,-2e3,true,null],"b":"\u00e9\ud83d\ude00\n\/"} "#.utf8))
         #expect(value["a"] == .array([.number("1.50"), .number("-2e3"), .boolean(true), .null]))
         #expect(value["b"]?.string == "é😀\n/")
     }

@@ -124,8 +124,8 @@ import Testing
         #expect(try lastUsed() == "[(\(first.microseconds + 59_000_000),)]")
     }
 
-    /// Loops go on checking while the lane replaces everything: a good token is good throughout, a dead one never is
-    /// once its death was told.
+    /// Loops go on checking while the lane replaces everything: a good token is good throughout, a dead one
+    /// never is once its death was told.
     @Test func checksWhileEverythingIsReplacedAreNeverWrong() async throws {
         let entries = (1...2_000).map { number in
             TokenEntry(

@@ -1,4 +1,5 @@
-// Tills come in by a code, by a person or by the operator, belong to one business, and say how far they have come.
+// Tills come in by a code, by a person or by the operator, belong to one business, and say how far they have
+// come.
 
 import Domain
 import Registry

@@ -1,5 +1,5 @@
-// Other programs write to the file too: what they end is ended here within a second, and what they cannot know is
-// kept safe from them.
+// Other programs write to the file too: what they end is ended here within a second, and what they cannot
+// know is kept safe from them.
 
 import Domain
 import Foundation
@@ -15,7 +15,8 @@ import TidingsTesting
         let at: ContinuousClock.Instant
     }
 
-    /// The registry on its lane, looking as often as the gateway does; Python ends a token in one of four ways.
+    /// The registry on its lane, looking as often as the gateway does; Python ends a token in one of four
+    /// ways.
     @Test(arguments: [
         "DELETE FROM tidings_tokens WHERE id = 1",
         "UPDATE tidings_tokens SET revoked_at = 1 WHERE id = 1",
@@ -76,7 +77,8 @@ import TidingsTesting
             ("'not hex'", "1", "NULL"), ("'\(hash)'", "x'00'", "NULL"), ("'\(hash)'", "1", "'a b'"),
         ] {
             try temporary.file.python(
-                "INSERT INTO tidings_tokens(\(columns)) VALUES ('x', 1, 'n', \(hash), '[\"*\"]', \(business), \(device), 0)"
+                "INSERT INTO tidings_tokens(\(columns)) VALUES ('x', 1, 'n', \(hash), '[\"*\"]', "
+                    + "\(business), \(device), 0)"
             )
             try temporary.registry.check()
             #expect(temporary.check(Secret("secret-secret")) == .unknown)

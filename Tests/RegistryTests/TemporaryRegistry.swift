@@ -1,4 +1,5 @@
-// A registry in a directory of its own, a clock that only moves when told, and other programs that write to the file.
+// A registry in a directory of its own, a clock that only moves when told, and other programs that write to
+// the file.
 
 import Domain
 import Foundation
@@ -32,7 +33,8 @@ final class TemporaryFile: Sendable {
 
     deinit { try? FileManager.default.removeItem(at: directory) }
 
-    /// Runs SQL as another program would: Python's sqlite3, a process of its own. Returns the rows, as Python has them.
+    /// Runs SQL as another program would: Python's sqlite3, a process of its own. Returns the rows, as Python
+    /// has them.
     @discardableResult func python(_ sql: String) throws -> String {
         let script = """
             import sqlite3, sys

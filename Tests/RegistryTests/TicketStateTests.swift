@@ -1,5 +1,5 @@
-// A ticket is honoured before its first use for a minute, until `ready` for the rest of that minute, and then with
-// its own cookie only.
+// A ticket is honoured before its first use for a minute, until `ready` for the rest of that minute, and then
+// with its own cookie only.
 
 import Domain
 import Registry

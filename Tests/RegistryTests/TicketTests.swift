@@ -1,4 +1,5 @@
-// Tickets against the file: single use, the ticket's own cookie, death with the token, and what the dead are told.
+// Tickets against the file: single use, the ticket's own cookie, death with the token, and what the dead are
+// told.
 
 import Domain
 import Registry
@@ -120,7 +121,8 @@ import Testing
         let cookie = try #require(try redeem(temporary, text)).cookie
         let secret = String(token.revealed.split(separator: "|")[1])
         let rows = try temporary.file.python(
-            "SELECT hash, NULL, NULL FROM tidings_tickets UNION ALL SELECT token, name, abilities FROM tidings_tokens"
+            "SELECT hash, NULL, NULL FROM tidings_tickets UNION ALL SELECT token, name, abilities "
+                + "FROM tidings_tokens"
         )
         for hidden in [text, cookie, secret] { #expect(!rows.contains(hidden)) }
         #expect(rows.contains(SecretHash(of: secret).hex))

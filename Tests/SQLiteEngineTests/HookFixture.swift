@@ -1,5 +1,5 @@
-// A shop database in a temporary place, written by other processes, and the comparison that every hook test ends with:
-// state index and folded journal against the tables.
+// A shop database in a temporary place, written by other processes, and the comparison that every hook test
+// ends with: state index and folded journal against the tables.
 
 import Domain
 import Foundation
@@ -22,7 +22,8 @@ final class HookFixture {
     var path: String { shop.file.path }
 
     init() throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("tidings-hooks-\(UUID().uuidString)")
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tidings-hooks-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         catalogue = try CatalogueFile.embedded()
         shop = ShopDatabase(
@@ -39,7 +40,9 @@ final class HookFixture {
     /// Runs statements in another process; a failing statement fails the test.
     @discardableResult func write(_ sql: String, by writer: Writer = .shell) throws -> String {
         switch writer {
-        case .shell: try Self.run("/usr/bin/sqlite3", ["-bail", path], input: ".timeout 5000\nPRAGMA foreign_keys=ON;\n" + sql)
+        case .shell:
+            try Self.run(
+                "/usr/bin/sqlite3", ["-bail", path], input: ".timeout 5000\nPRAGMA foreign_keys=ON;\n" + sql)
         case .python: try python(sql, recursive: false)
         case .pythonRecursive: try python(sql, recursive: true)
         }
@@ -62,7 +65,9 @@ final class HookFixture {
     }
 
     /// Runs a program to its end. Throws what it printed when it fails.
-    @discardableResult static func run(_ program: String, _ arguments: [String], input: String) throws -> String {
+    @discardableResult static func run(
+        _ program: String, _ arguments: [String], input: String
+    ) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
@@ -104,16 +109,24 @@ final class HookFixture {
                     WHERE deleted_at IS NULL AND business_id IS NOT NULL
                     """)
                 let state = try Self.rows(
-                    db, "SELECT business, id, version FROM tidings_state WHERE entity = \(entity.number) AND dead = 0")
+                    db,
+                    "SELECT business, id, version FROM tidings_state WHERE entity = \(entity.number) AND dead = 0"
+                )
                 if table != state {
-                    wrong.append("\(entity.name): table \(table.subtracting(state)) state \(state.subtracting(table))")
+                    wrong.append(
+                        "\(entity.name): table \(table.subtracting(state)) state \(state.subtracting(table))")
                 }
                 var counted: [Int64: Total] = [:]
-                for row in table { counted[row[0], default: Total()].fold(id: .integer(row[1]), was: nil, operation: .created, version: row[2]) }
+                for row in table {
+                    counted[row[0], default: Total()].fold(
+                        id: .integer(row[1]), was: nil, operation: .created, version: row[2])
+                }
                 for business in Set(counted.keys).union(folded[entity.number]?.keys.map { $0 } ?? []) {
                     let expected = counted[business] ?? Total()
                     let found = folded[entity.number]?[business] ?? Total()
-                    if expected != found { wrong.append("\(entity.name) of \(business): folded \(found), counted \(expected)") }
+                    if expected != found {
+                        wrong.append("\(entity.name) of \(business): folded \(found), counted \(expected)")
+                    }
                 }
             }
             return wrong
@@ -125,28 +138,36 @@ final class HookFixture {
     }
 
     /// The journal alone: totals, and that versions grow over every life of a record.
-    private func foldJournal(_ db: Database, _ wrong: inout [String]) throws -> [EntityNumber: [Int64: Total]] {
+    private func foldJournal(_ db: Database, _ wrong: inout [String]) throws -> [EntityNumber: [Int64: Total]]
+    {
         var totals: [EntityNumber: [Int64: Total]] = [:]
         var versions: [String: Int64] = [:]
         var last: [String: Int64] = [:]
         let rows = try Row.fetchAll(
             db, sql: "SELECT seq, entity, business, id, op, version, was FROM tidings_journal ORDER BY seq")
         for row in rows {
-            guard let entity = EntityNumber(row["entity"]), let operation = Operation(rawValue: row["op"]) else {
+            guard let entity = EntityNumber(row["entity"]), let operation = Operation(rawValue: row["op"])
+            else {
                 wrong.append("a journal row of no entity or operation")
                 continue
             }
-            let (business, id, version) = (row["business"] as Int64, row["id"] as Int64, row["version"] as Int64)
+            let (business, id, version) = (
+                row["business"] as Int64, row["id"] as Int64, row["version"] as Int64
+            )
             totals[entity, default: [:]][business, default: Total()].fold(
                 id: .integer(id), was: row["was"], operation: operation, version: version)
             let record = "\(entity)/\(id)/\(business)"
-            if let before = versions[record], version <= before { wrong.append("\(record): version \(version) after \(before)") }
+            if let before = versions[record], version <= before {
+                wrong.append("\(record): version \(version) after \(before)")
+            }
             versions[record] = version
             last[record] = row["seq"]
         }
         for row in try Row.fetchAll(db, sql: "SELECT seq, entity, business, id FROM tidings_state") {
             let record = "\(row["entity"] as Int)/\(row["id"] as Int64)/\(row["business"] as Int64)"
-            if last[record] != row["seq"] { wrong.append("\(record): state stands at another row than the journal") }
+            if last[record] != row["seq"] {
+                wrong.append("\(record): state stands at another row than the journal")
+            }
         }
         return totals
     }

@@ -25,7 +25,8 @@ import Testing
         let fixture = try HookFixture()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Writers/fuzz.py")
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "Writers/fuzz.py")
         process.arguments = ["python3", script.path, fixture.path, "\(seed)"]
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input

@@ -1,4 +1,5 @@
-// The real daemon beside a real database in a directory of its own: started, asked, ended, killed and started again.
+// The real daemon beside a real database in a directory of its own: started, asked, ended, killed and started
+// again.
 
 import Foundation
 import Glibc
@@ -25,12 +26,15 @@ final class Daemon: Sendable {
 
     /// Makes the files and starts the gateway.
     init(_ more: [String] = []) throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("tidings-\(UUID().uuidString)")
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tidings-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         settings =
             [
-                "database.path=\(directory.path)/shop.db", "database.gateway_path=\(directory.path)/gateway.db",
-                "server.loops=2", "database.readers=2", "stream.heartbeat=2s", "limits.connections_per_address=0",
+                "database.path=\(directory.path)/shop.db",
+                "database.gateway_path=\(directory.path)/gateway.db",
+                "server.loops=2", "database.readers=2", "stream.heartbeat=2s",
+                "limits.connections_per_address=0",
             ] + more
         try tidings("init")
         try start()
@@ -85,7 +89,9 @@ final class Daemon: Sendable {
     }
 
     private static func readyLine(_ path: String, after offset: Int) -> (UInt16, UInt16)? {
-        guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)), data.count > offset else { return nil }
+        guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)), data.count > offset else {
+            return nil
+        }
         for line in String(decoding: data[offset...], as: UTF8.self).split(separator: "\n")
         where line.hasPrefix("tidings ready ") {
             let ports = line.split(separator: " ").compactMap { word in
@@ -117,14 +123,17 @@ final class Daemon: Sendable {
     }
 
     private static func isZombie(_ pid: pid_t) -> Bool {
-        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return true }
+        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else {
+            return true
+        }
         return status.split(separator: ")").last?.contains(" Z ") ?? true
     }
 
     // MARK: Other processes
 
     /// Runs a program to its end.
-    static func run(_ program: String, _ arguments: [String], input: String? = nil) throws -> (Int32, String) {
+    static func run(_ program: String, _ arguments: [String], input: String? = nil) throws -> (Int32, String)
+    {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
@@ -146,7 +155,8 @@ final class Daemon: Sendable {
     /// SQL through the `sqlite3` shell. Returns what it printed.
     @discardableResult func sql(_ statements: String) throws -> String {
         let (status, output) = try Self.run(
-            "/usr/bin/sqlite3", ["-bail", database], input: ".timeout 20000\nPRAGMA foreign_keys=ON;\n" + statements)
+            "/usr/bin/sqlite3", ["-bail", database],
+            input: ".timeout 20000\nPRAGMA foreign_keys=ON;\n" + statements)
         guard status == 0 else { throw SocketFailure(description: "sqlite3: \(output)") }
         return output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -160,7 +170,10 @@ final class Daemon: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
-            ["python3", Self.writers.appendingPathComponent("shop_writer.py").path, database, "\(seed)", "\(seconds)"]
+            [
+                "python3", Self.writers.appendingPathComponent("shop_writer.py").path, database, "\(seed)",
+                "\(seconds)",
+            ]
             + businesses.map(String.init)
         process.standardOutput = Pipe()
         try process.run()
@@ -190,7 +203,8 @@ final class Daemon: Sendable {
             "POST", "/api/v1/sync/register", token: token,
             body: #"{"device_id":"\#(device)","name":"\#(device)","platform":"test","app_version":"1"}"#)
         let data = answer.json?["data"] as? [String: Any]
-        return try #require(data?["token"] as? String, "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
+        return try #require(
+            data?["token"] as? String, "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
     }
 }
 

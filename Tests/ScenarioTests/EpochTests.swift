@@ -1,5 +1,5 @@
-// Another history is always noticed: a backup put back in place, a file copied over, a file renamed over, a side file
-// lost. And an unchanged database is never taken for another one.
+// Another history is always noticed: a backup put back in place, a file copied over, a file renamed over, a
+// side file lost. And an unchanged database is never taken for another one.
 
 import Foundation
 import Testing
@@ -40,7 +40,8 @@ import TidingsTesting
         try daemon.sql(".backup '\(backup)'")
         try add(daemon, business.id, 5, "lost")
         let before = try epoch(daemon, till)
-        let old = try #require(try daemon.ask("GET", "/sync/full", token: till).json?["sync_token"] as? String)
+        let old = try #require(
+            try daemon.ask("GET", "/sync/full", token: till).json?["sync_token"] as? String)
         let stream = try OpenStream(daemon, token: till)
         _ = try stream.next("ready")
         switch way {
@@ -50,7 +51,9 @@ import TidingsTesting
             _ = try Daemon.run("/bin/cp", [backup, daemon.database])
         default:
             try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE);")
-            for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: daemon.database + suffix) }
+            for suffix in ["-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: daemon.database + suffix)
+            }
             _ = try Daemon.run("/bin/mv", [backup, daemon.database])
         }
         // Overtake what was served: position alone would say that all is well.

@@ -1,4 +1,5 @@
-// From a full download to polling to a stream while writers write: always equal, wherever the hand-over happens.
+// From a full download to polling to a stream while writers write: always equal, wherever the hand-over
+// happens.
 
 import Foundation
 import Testing
@@ -9,7 +10,9 @@ import TidingsTesting
         let daemon = try Daemon()
         let business = try daemon.newBusiness()
         let token = try daemon.register("till", by: business.token)
-        let writers = try (0..<2).map { try daemon.startWriter(seed: 70 + $0, seconds: 4, businesses: [business.id]) }
+        let writers = try (0..<2).map {
+            try daemon.startWriter(seed: 70 + $0, seconds: 4, businesses: [business.id])
+        }
         var checkpoints: [Till.Checkpoint] = []
         var rounds = 0
         while writers.contains(where: \.isRunning) {
@@ -18,13 +21,15 @@ import TidingsTesting
             till.full(try daemon.ask("GET", "/sync/full", token: token).body)
             repeat {
                 let position = till.position
-                let answer = try daemon.ask("GET", "/sync/changes?limit=5&sync_token=\(till.token ?? "")", token: token)
+                let answer = try daemon.ask(
+                    "GET", "/sync/changes?limit=5&sync_token=\(till.token ?? "")", token: token)
                 guard till.changes(answer.body, from: position) else { break }
             } while true
             let stream = try OpenStream(daemon, token: token, lastEventID: till.token)
             till.streamOpened()
             let end = Date().addingTimeInterval(0.3)
-            while end.timeIntervalSinceNow > 0, let event = try stream.next(within: end.timeIntervalSinceNow) {
+            while end.timeIntervalSinceNow > 0, let event = try stream.next(within: end.timeIntervalSinceNow)
+            {
                 #expect(till.receive(event) != .missing)
             }
             #expect(till.violations.isEmpty, "\(till.violations.prefix(5))")

@@ -1,5 +1,5 @@
-// What the database held at any position, from the journal alone: the journal is append-only and names entity, id and
-// version of every change, so replaying it to N gives the live records at N.
+// What the database held at any position, from the journal alone: the journal is append-only and names
+// entity, id and version of every change, so replaying it to N gives the live records at N.
 
 import Foundation
 import TidingsTesting
@@ -19,7 +19,8 @@ struct JournalTruth {
     init(_ daemon: Daemon, business: Int) throws {
         let names = Self.entityNames
         let text = try daemon.sql(
-            "SELECT seq, entity, id, op, version FROM tidings_journal WHERE business=\(business) ORDER BY seq;")
+            "SELECT seq, entity, id, op, version FROM tidings_journal WHERE business=\(business) "
+                + "ORDER BY seq;")
         rows = text.split(separator: "\n").map { line in
             let columns = line.split(separator: "|").map(String.init)
             return Row(
@@ -45,12 +46,17 @@ struct JournalTruth {
                 state[row.entity, default: [:]][row.id] = row.isLife ? row.version : nil
                 next += 1
             }
-            for entity in checkpoint.entities where state[entity] ?? [:] != checkpoint.versions[entity] ?? [:] {
+            for entity in checkpoint.entities where state[entity] ?? [:] != checkpoint.versions[entity] ?? [:]
+            {
                 let truth = state[entity] ?? [:]
                 let held = checkpoint.versions[entity] ?? [:]
                 let ids = Set(truth.keys).union(held.keys).filter { truth[$0] != held[$0] }.sorted().prefix(5)
-                let details = ids.map { "\($0): \(truth[$0].map(String.init) ?? "-")≠\(held[$0].map(String.init) ?? "-")" }
-                wrong.append("\(checkpoint.why) at \(checkpoint.position): \(entity) \(details.joined(separator: ", "))")
+                let details = ids.map {
+                    "\($0): \(truth[$0].map(String.init) ?? "-")≠\(held[$0].map(String.init) ?? "-")"
+                }
+                wrong.append(
+                    "\(checkpoint.why) at \(checkpoint.position): \(entity) \(details.joined(separator: ", "))"
+                )
             }
         }
         return wrong

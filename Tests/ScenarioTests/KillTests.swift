@@ -1,5 +1,5 @@
-// kill -9 at any moment: of the gateway, of a writer in the middle of its transaction. Nothing lost, nothing doubled,
-// the same history, and the first event soon after the restart.
+// kill -9 at any moment: of the gateway, of a writer in the middle of its transaction. Nothing lost, nothing
+// doubled, the same history, and the first event soon after the restart.
 //
 //     TIDINGS_TEST_KILLS=200 swift test --filter KillTests      the long run
 
@@ -42,7 +42,9 @@ import TidingsTesting
         let wrong = try JournalTruth(daemon, business: business.id).differences(till.till.checkpoints)
         #expect(wrong.isEmpty, "\(wrong.prefix(5))")
         #expect(till.resets == 0, "a kill is not a new history")
-        print("kills: \(Self.kills), \(till.till.checkpoints.count) copies compared, first event at most \(slowest) s after a start")
+        print(
+            "kills: \(Self.kills), \(till.till.checkpoints.count) copies compared, first event at most \(slowest) s after a start"
+        )
         #expect(slowest < 5)
     }
 
@@ -50,7 +52,8 @@ import TidingsTesting
     private func firstEvent(_ daemon: Daemon, _ token: String, _ business: Int) throws -> Date {
         let stream = try OpenStream(daemon, token: token)
         _ = try #require(try stream.next("ready"))
-        try daemon.sql("INSERT INTO categories(business_id,name) VALUES(\(business),'canary-\(business)- first');")
+        try daemon.sql(
+            "INSERT INTO categories(business_id,name) VALUES(\(business),'canary-\(business)- first');")
         _ = try #require(try stream.next("change"))
         return Date()
     }

@@ -1,5 +1,5 @@
-// The proof: random writers in processes of their own, random tills, and at every moment at which a till was promised a
-// whole copy, that copy against the journal replayed to the same position.
+// The proof: random writers in processes of their own, random tills, and at every moment at which a till was
+// promised a whole copy, that copy against the journal replayed to the same position.
 //
 //     TIDINGS_TEST_ROUNDS=2000 swift test --filter ModelCheck      the long run
 //     TIDINGS_TEST_SEED=17 TIDINGS_TEST_ROUNDS=1 swift test --filter ModelCheck      one seed again
@@ -27,13 +27,15 @@ import TidingsTesting
             sum += result
             if !result.problems.isEmpty {
                 let list = result.problems.prefix(12).joined(separator: "\n  ")
-                Issue.record("TIDINGS_TEST_SEED=\(seed) TIDINGS_TEST_ROUNDS=1:\n  \(list)\n\(running.log().suffix(2_000))")
+                Issue.record(
+                    "TIDINGS_TEST_SEED=\(seed) TIDINGS_TEST_ROUNDS=1:\n  \(list)\n\(running.log().suffix(2_000))"
+                )
                 break
             }
         }
         print(
-            "model check: \(Self.rounds) rounds from seed \(Self.firstSeed): \(sum.checkpoints) copies compared, "
-                + "\(sum.pages) pages, \(sum.streams) streams, \(sum.events) events, "
+            "model check: \(Self.rounds) rounds from seed \(Self.firstSeed): \(sum.checkpoints) "
+                + "copies compared, \(sum.pages) pages, \(sum.streams) streams, \(sum.events) events, "
                 + "\(sum.noticed) of \(sum.dropped) dropped frames noticed by the rule")
         #expect(sum.checkpoints > Self.rounds * 5, "the rounds compared almost nothing")
         if Self.rounds >= 20 { #expect(sum.noticed > 0, "no dropped frame was ever noticed") }

@@ -22,7 +22,8 @@ final class OpenStream {
         var headers = [("Accept", "text/event-stream")] + more
         if let token { headers.append(("Authorization", "Bearer \(token)")) }
         if let lastEventID { headers.append(("Last-Event-ID", lastEventID)) }
-        try socket.request("GET", "/api/v1/sync/stream" + (query.isEmpty ? "" : "?" + query), headers: headers)
+        try socket.request(
+            "GET", "/api/v1/sync/stream" + (query.isEmpty ? "" : "?" + query), headers: headers)
         (status, fields) = try socket.readHead()
         parser = EventStreamParser(lastEventID: lastEventID ?? "")
     }
@@ -59,7 +60,9 @@ final class OpenStream {
 
 extension StreamEvent {
     /// The data as an object.
-    var json: [String: Any] { (try? JSONSerialization.jsonObject(with: Data(data.utf8))) as? [String: Any] ?? [:] }
+    var json: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(data.utf8))) as? [String: Any] ?? [:]
+    }
     func number(_ name: String) -> Int64? { (json[name] as? NSNumber)?.int64Value }
 
     /// What a list of a delta holds.

@@ -78,15 +78,21 @@ import TidingsTesting
     @Test func whatCannotBeAnsweredIsResetAndParks() throws {
         let shop = try Shop()
         try shop.product("Tea")
-        let token = try #require(try shop.daemon.ask("GET", "/sync/full", token: shop.till).json?["sync_token"] as? String)
+        let token = try #require(
+            try shop.daemon.ask("GET", "/sync/full", token: shop.till).json?["sync_token"] as? String)
         let narrow = try #require(
-            try shop.daemon.ask("GET", "/sync/full?entities=products", token: shop.till).json?["sync_token"] as? String)
+            try shop.daemon.ask("GET", "/sync/full?entities=products", token: shop.till).json?["sync_token"]
+                as? String)
         let other = try shop.daemon.newBusiness()
         let foreign = try #require(
             try shop.daemon.ask("GET", "/sync/full", token: other.token).json?["sync_token"] as? String)
         let cases: [(String, String)] = [
             (SyncToken.nullText, "unknown"), ("rubbish", "unknown"), (foreign, "scope"), (narrow, "scope"),
-            (changed(token) { $0.pos = Seq($0.pos.rawValue + 50); $0.base = $0.pos }, "ahead"),
+            (
+                changed(token) {
+                    $0.pos = Seq($0.pos.rawValue + 50); $0.base = $0.pos
+                }, "ahead"
+            ),
             (changed(token) { $0.epoch = Epoch(1) }, "epoch"),
             (changed(token) { $0.nonce = NonceTag($0.nonce.rawValue ^ 1) }, "epoch"),
         ]
@@ -113,12 +119,14 @@ import TidingsTesting
     @Test func aWiderSetIsRefusedNamingWhatWasAdded() throws {
         let shop = try Shop()
         let narrow = try #require(
-            try shop.daemon.ask("GET", "/sync/full?entities=products,vats", token: shop.till).json?["sync_token"] as? String)
+            try shop.daemon.ask("GET", "/sync/full?entities=products,vats", token: shop.till).json?[
+                "sync_token"] as? String)
         let answer = try shop.daemon.ask(
             "GET", "/sync/changes?entities=products,brands&sync_token=\(narrow)", token: shop.till)
         #expect(answer.status == 410)
         #expect(answer.json?["entities"] as? [String] == ["brands"])
-        let fewer = try shop.daemon.ask("GET", "/sync/changes?entities=vats&sync_token=\(narrow)", token: shop.till)
+        let fewer = try shop.daemon.ask(
+            "GET", "/sync/changes?entities=vats&sync_token=\(narrow)", token: shop.till)
         #expect(fewer.status == 200)
         #expect((fewer.json?["data"] as? [String: Any])?.keys.sorted() == ["vats"])
     }
@@ -189,7 +197,8 @@ import TidingsTesting
 
     @Test func aClientThatNeverReadsIsCutAndOthersAreServed() throws {
         let shop = try Shop([
-            "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
+            "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB",
+            "stream.send_buffer=8KiB",
         ])
         let sleeper = try OpenStream(shop.daemon, token: shop.till, receiveBuffer: 2_048)
         let reader = try OpenStream(shop.daemon, token: shop.till)
@@ -200,7 +209,9 @@ import TidingsTesting
             #expect(try reader.next("change") != nil)
         }
         let slow = try waitFor(seconds: 15) {
-            try Self.metric(shop.daemon, #"tidings_streams_closed_total{reason="slow"}"#).flatMap { $0 == 1 ? $0 : nil }
+            try Self.metric(shop.daemon, #"tidings_streams_closed_total{reason="slow"}"#).flatMap {
+                $0 == 1 ? $0 : nil
+            }
         }
         #expect(slow == 1)
         _ = sleeper

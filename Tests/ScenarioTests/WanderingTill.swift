@@ -1,6 +1,6 @@
-// A till that does everything a till may do, in random order: polls with any page size and gives up in the middle,
-// streams and is cut anywhere, reads slowly, sleeps, hands over between the two, downloads in full, and now and then
-// loses a frame on purpose, to see the position rule notice.
+// A till that does everything a till may do, in random order: polls with any page size and gives up in the
+// middle, streams and is cut anywhere, reads slowly, sleeps, hands over between the two, downloads in full,
+// and now and then loses a frame on purpose, to see the position rule notice.
 
 import Foundation
 import TidingsTesting
@@ -27,7 +27,8 @@ final class WanderingTill {
         query = entities.map { "&entities=" + $0.joined(separator: ",") } ?? ""
         random = SplitMix(state: seed)
         let all = [
-            "products", "categories", "brands", "units", "parties", "vats", "payment_types", "warehouses", "attributes",
+            "products", "categories", "brands", "units", "parties", "vats", "payment_types", "warehouses",
+            "attributes",
             "attribute_values", "variants",
         ]
         till = Till(entities: Set(entities ?? all))
@@ -40,7 +41,9 @@ final class WanderingTill {
         for (id, held) in copy["attributes"] ?? [:] {
             guard let number = Int(id) else { return "attributes has the id \(id)" }
             let twin = number % 2 == 1 ? number + 1 : number - 1
-            guard let other = copy["attributes"]?[String(twin)] else { return "half a transaction: \(id) without \(twin)" }
+            guard let other = copy["attributes"]?[String(twin)] else {
+                return "half a transaction: \(id) without \(twin)"
+            }
             if (held.record["name"] as? String) != (other.record["name"] as? String) {
                 return "half a transaction: \(id) and \(twin) differ"
             }
@@ -86,7 +89,8 @@ final class WanderingTill {
             if answer.status == 410 {
                 resets += 1
                 till.refused()
-                return till.complain("410 in a round where nothing may be refused: \(answer.json?["reason"] ?? "?")")
+                return till.complain(
+                    "410 in a round where nothing may be refused: \(answer.json?["reason"] ?? "?")")
             }
             guard answer.status == 200 else { return till.complain("changes answered \(answer.status)") }
             let hasMore = till.changes(answer.body, from: till.position)
@@ -135,7 +139,9 @@ final class WanderingTill {
             if isSlow { usleep(300) }
             for event in parser.receive(bytes) {
                 events += 1
-                if losesFrames, event.type == "change", droppedTo == nil, Int.random(in: 0..<4, using: &random) == 0 {
+                if losesFrames, event.type == "change", droppedTo == nil,
+                    Int.random(in: 0..<4, using: &random) == 0
+                {
                     drop(event)
                     continue
                 }

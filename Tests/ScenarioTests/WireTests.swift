@@ -1,5 +1,5 @@
-// Other people's clients: three independent SSE parsers and a real browser's EventSource understand every event, resume
-// after a cut, a clean end and a restart, and hostile payloads never split a frame.
+// Other people's clients: three independent SSE parsers and a real browser's EventSource understand every
+// event, resume after a cut, a clean end and a restart, and hostile payloads never split a frame.
 
 import Foundation
 import Synchronization
@@ -10,10 +10,12 @@ import TidingsTesting
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     static let python = root.appendingPathComponent(".build-python/bin/python").path
-    static let clients = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Clients")
+    static let clients = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+        "Clients")
 
     static let hostile = [
-        "a\rb", "a\nb", "a\r\n\r\nb", "\ndata: x", "\r\n\r\nevent: change\r\ndata: {}\r\n\r\n", "\u{2028}\u{2029}\u{85}",
+        "a\rb", "a\nb", "a\r\n\r\nb", "\ndata: x", "\r\n\r\nevent: change\r\ndata: {}\r\n\r\n",
+        "\u{2028}\u{2029}\u{85}",
         "\u{FEFF}bom", "id: 7\n", ": comment\n", "nul", "\u{0B}\u{0C}\u{1C}\u{1E}", "é€😀", "\"\\\\/",
     ]
 
@@ -56,18 +58,23 @@ import TidingsTesting
         let daemon = try Daemon(["stream.tail_size=64KiB"])
         let business = try daemon.newBusiness()
         let token = try daemon.register("till", by: business.token)
-        let start = try #require(try daemon.ask("GET", "/sync/full", token: token).json?["sync_token"] as? String)
+        let start = try #require(
+            try daemon.ask("GET", "/sync/full", token: token).json?["sync_token"] as? String)
         // Pages of the backlog come one change event each.
         try insert(daemon, business.id, Self.hostile)
         let first = try read(client, daemon, token, last: start, count: 1)
         #expect(first.first?.event == "hello" && first.first?.id == start)
         let page = try #require(first.last)
         #expect(page.event == "change")
-        // Foundation's own JSON reader drops a BOM inside a string; that it arrived is seen in the event itself.
+        // Foundation's own JSON reader drops a BOM inside a string; that it arrived is seen in the event
+        // itself.
         #expect(page.data.unicodeScalars.contains("\u{FEFF}"))
-        let names = Set(Self.hostile.map { $0 == "nul" ? "a\u{0}b" : $0.replacingOccurrences(of: "\u{FEFF}", with: "") })
-        let json = try #require(try JSONSerialization.jsonObject(with: Data(page.data.utf8)) as? [String: Any])
-        let records = ((json["data"] as? [String: Any])?["products"] as? [String: Any])?["created"] as? [[String: Any]]
+        let names = Set(
+            Self.hostile.map { $0 == "nul" ? "a\u{0}b" : $0.replacingOccurrences(of: "\u{FEFF}", with: "") })
+        let json = try #require(
+            try JSONSerialization.jsonObject(with: Data(page.data.utf8)) as? [String: Any])
+        let records =
+            ((json["data"] as? [String: Any])?["products"] as? [String: Any])?["created"] as? [[String: Any]]
         #expect(Set(records?.compactMap { $0["name"] as? String } ?? []) == names)
         // After the cut: only what is new. After a restart: still.
         try insert(daemon, business.id, ["after the cut"])
@@ -81,12 +88,17 @@ import TidingsTesting
     }
 
     @Test func aBrowsersEventSourceResumesAfterACutAnEndAndARestart() throws {
-        let daemon = try Daemon(["stream.lifetime=3s", "stream.retry_base=200ms", "stream.retry_jitter=100ms"])
+        let daemon = try Daemon([
+            "stream.lifetime=3s", "stream.retry_base=200ms", "stream.retry_jitter=100ms",
+        ])
         let business = try daemon.newBusiness()
         let token = try daemon.register("till", by: business.token)
         let browser = try Browser(
-            url: "http://127.0.0.1:\(daemon.port)/demo/#\(token.replacingOccurrences(of: "|", with: "%7C"))", seconds: 90)
-        #expect(browser.waits(seconds: 30) { $0.status == "live" } != nil, "\(browser.last) \(daemon.log().suffix(500))")
+            url: "http://127.0.0.1:\(daemon.port)/demo/#\(token.replacingOccurrences(of: "|", with: "%7C"))",
+            seconds: 90)
+        #expect(
+            browser.waits(seconds: 30) { $0.status == "live" } != nil,
+            "\(browser.last) \(daemon.log().suffix(500))")
         func shows(_ name: String) -> Bool {
             browser.waits(seconds: 20) { $0.rows.contains { $0.contains(name) } } != nil
         }
@@ -94,10 +106,13 @@ import TidingsTesting
             try insert(daemon, business.id, [name + " \(number)."])
             #expect(shows(" \(number).\""), "\(name.debugDescription)")
         }
-        // The server ends each stream after some three seconds; the browser comes back by itself, with its cookie.
+        // The server ends each stream after some three seconds; the browser comes back by itself, with its
+        // cookie.
         let before = try #require(try StreamTests.metric(daemon, "tidings_streams_opened_total"))
         _ = try waitFor(seconds: 15) {
-            try StreamTests.metric(daemon, "tidings_streams_opened_total").flatMap { $0 > before + 1 ? $0 : nil }
+            try StreamTests.metric(daemon, "tidings_streams_opened_total").flatMap {
+                $0 > before + 1 ? $0 : nil
+            }
         }
         try insert(daemon, business.id, ["after a clean end"])
         #expect(shows("after a clean end"))
@@ -138,7 +153,8 @@ import TidingsTesting
         // A revoked token takes its tickets with it.
         try daemon.tidings("token", "revoke", String(token.prefix { $0 != "|" }))
         _ = try again.next("bye", within: 5)
-        #expect(try OpenStream(daemon, query: "ticket=\(ticket)", headers: [("Cookie", cookie)]).status == 204)
+        #expect(
+            try OpenStream(daemon, query: "ticket=\(ticket)", headers: [("Cookie", cookie)]).status == 204)
     }
 }
 
@@ -156,7 +172,9 @@ private final class Browser: Sendable {
     init(url: String, seconds: Int) throws {
         process = Process()
         process.executableURL = URL(fileURLWithPath: WireTests.python)
-        process.arguments = [WireTests.clients.appendingPathComponent("browser_watch.py").path, url, "\(seconds)"]
+        process.arguments = [
+            WireTests.clients.appendingPathComponent("browser_watch.py").path, url, "\(seconds)",
+        ]
         let output = Pipe()
         process.standardOutput = output
         try process.run()

@@ -1,5 +1,5 @@
-// What is counted arrives on the page, and the page is what a scraper reads. The grammar is held here line by line;
-// `promtool check metrics`, where it is installed, is the second opinion.
+// What is counted arrives on the page, and the page is what a scraper reads. The grammar is held here line by
+// line; `promtool check metrics`, where it is installed, is the second opinion.
 
 import Telemetry
 import Testing

@@ -39,38 +39,55 @@ struct MetricsPage {
                 ([("reason", $0)], Double(shards.closed[$0] ?? 0))
             })
         page.family(
-            "tidings_streams_turned_away_total", .counter, "Newcomers that got bye instead of a stream, by reason.",
+            "tidings_streams_turned_away_total", .counter,
+            "Newcomers that got bye instead of a stream, by reason.",
             ByeReason.allCases.map { ([("reason", $0.rawValue)], Double(shards.turnedAway[$0] ?? 0)) })
         page.family(
             "tidings_resumes_total", .counter, "Streams begun, by what answered their position.",
             ResumeSource.allCases.map { ([("source", $0.rawValue)], Double(shards.resumed[$0] ?? 0)) })
-        page.family("tidings_events_sent_total", .counter, "Events handed to sockets, of every kind.", shards.frames)
-        page.family("tidings_deliveries_total", .counter, "Change events handed to sockets.", shards.deliveries)
-        page.family("tidings_sent_bytes_total", .counter, "Bytes of events handed to sockets.", shards.bytes)
-        page.family("tidings_page_reads_total", .counter, "Backlog pages read from the state index.", shards.pageReads)
         page.family(
-            "tidings_page_reads_shared_total", .counter, "Backlogs that joined a read under way.", shards.sharedReads)
+            "tidings_events_sent_total", .counter, "Events handed to sockets, of every kind.", shards.frames)
+        page.family(
+            "tidings_deliveries_total", .counter, "Change events handed to sockets.", shards.deliveries)
+        page.family("tidings_sent_bytes_total", .counter, "Bytes of events handed to sockets.", shards.bytes)
+        page.family(
+            "tidings_page_reads_total", .counter, "Backlog pages read from the state index.", shards.pageReads
+        )
+        page.family(
+            "tidings_page_reads_shared_total", .counter, "Backlogs that joined a read under way.",
+            shards.sharedReads)
         page.family(
             "tidings_narrowed_streams_total", .counter,
-            "Streams of businesses with more entity sets than have tails of their own.", shards.narrowedStreams)
+            "Streams of businesses with more entity sets than have tails of their own.",
+            shards.narrowedStreams)
         page.histogram(
             "tidings_commit_to_wire_seconds", "From a change's hook to its event handed to a socket.",
-            bounds: LatencyTally.boundsMicroseconds.map { Double($0) / 1_000_000 }, buckets: shards.wireLatency.buckets,
+            bounds: LatencyTally.boundsMicroseconds.map { Double($0) / 1_000_000 },
+            buckets: shards.wireLatency.buckets,
             sum: Double(shards.wireLatency.sumMicroseconds) / 1_000_000)
-        page.family("tidings_connections_total", .counter, "Connections accepted.", tallies.requests.connections)
+        page.family(
+            "tidings_connections_total", .counter, "Connections accepted.", tallies.requests.connections)
         page.family(
             "tidings_answers_total", .counter, "HTTP answers by status; 499: the peer had gone.",
-            tallies.requests.answers.sorted { $0.key < $1.key }.map { ([("status", String($0.key))], Double($0.value)) })
+            tallies.requests.answers.sorted { $0.key < $1.key }.map {
+                ([("status", String($0.key))], Double($0.value))
+            })
         page.family(
             "tidings_accept_exhaustions_total", .counter, "Times accepting paused for want of descriptors.",
             tallies.exhaustions)
-        page.family("tidings_reads_queued", .gauge, "Reads that wait for a database connection.", services.readers.queued)
+        page.family(
+            "tidings_reads_queued", .gauge, "Reads that wait for a database connection.",
+            services.readers.queued)
         let tailer = services.status.tailer
-        page.family("tidings_head_seq", .gauge, "The newest journal row read.", Int(tailer.head?.seq.rawValue ?? 0))
+        page.family(
+            "tidings_head_seq", .gauge, "The newest journal row read.", Int(tailer.head?.seq.rawValue ?? 0))
         page.family("tidings_snapshots_total", .counter, "Snapshots the tailer read.", tailer.snapshots)
         page.family("tidings_journal_rows_total", .counter, "Journal rows the tailer read.", tailer.rows)
-        page.family("tidings_histories_total", .counter, "Times the journal was opened anew.", tailer.histories)
-        page.family("tidings_ready", .gauge, "1 when clients should be sent here.", services.status.reasons.isEmpty ? 1 : 0)
+        page.family(
+            "tidings_histories_total", .counter, "Times the journal was opened anew.", tailer.histories)
+        page.family(
+            "tidings_ready", .gauge, "1 when clients should be sent here.",
+            services.status.reasons.isEmpty ? 1 : 0)
         page.add(Registry.metrics)
         text = page.text
     }

@@ -1,4 +1,5 @@
-// The admin listener's answers: health, readiness, metrics. Loopback by default; nothing here names a business.
+// The admin listener's answers: health, readiness, metrics. Loopback by default; nothing here names a
+// business.
 
 import Domain
 import FanOut
@@ -37,9 +38,13 @@ final class OpsReception: Responder {
     func respond(to request: Request, on exchange: Exchange) {
         guard request.method == "GET" || request.method == "HEAD" else {
             return exchange.answer(
-                .error(405, "method_not_allowed", "Only GET is answered here.", fields: [("Allow", "GET, HEAD")]))
+                .error(
+                    405, "method_not_allowed", "Only GET is answered here.", fields: [("Allow", "GET, HEAD")])
+            )
         }
-        guard isLoopback || mayOperate(request) else { return exchange.answer(Refused.unauthenticated.response) }
+        guard isLoopback || mayOperate(request) else {
+            return exchange.answer(Refused.unauthenticated.response)
+        }
         switch request.target.path {
         case "/healthz": exchange.answer(.json(Array(#"{"status":"ok"}"#.utf8)))
         case "/readyz": exchange.answer(readiness())
@@ -61,7 +66,8 @@ final class OpsReception: Responder {
     /// Beyond loopback an `ops` token is asked for.
     private func mayOperate(_ request: Request) -> Bool {
         guard let words = request.header("authorization")?.split(separator: " "), words.count == 2,
-            case .granted(let grant) = services.credentials.check(bearer: String(words[1]), now: services.clock.now)
+            case .granted(let grant) = services.credentials.check(
+                bearer: String(words[1]), now: services.clock.now)
         else { return false }
         return grant.abilities.mayOperate
     }

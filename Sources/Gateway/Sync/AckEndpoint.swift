@@ -1,5 +1,5 @@
-// POST /sync/ack: the position a streaming device has stored. What retention may purge depends on it, so only a
-// settled token of the device's own business counts. docs/PROTOCOL.md § Acknowledge.
+// POST /sync/ack: the position a streaming device has stored. What retention may purge depends on it, so only
+// a settled token of the device's own business counts. docs/PROTOCOL.md § Acknowledge.
 
 import Domain
 import HTTP
@@ -21,7 +21,10 @@ extension Reception {
         }
         guard case .token(let token) = SyncToken.parse(text), token.isSettled,
             token.business == BusinessTag(of: grant.business)
-        else { return call.refuse(.invalid("sync_token", "The sync token is not a settled token of this business.")) }
+        else {
+            return call.refuse(
+                .invalid("sync_token", "The sync token is not a settled token of this business."))
+        }
         let answer = call.later
         services.registry.post { registry in
             do {

@@ -24,7 +24,8 @@ extension Reception {
         }
     }
 
-    private func changes(_ call: Call, after text: String, scope: Scope, limit: Int) -> Result<Void, Refused> {
+    private func changes(_ call: Call, after text: String, scope: Scope, limit: Int) -> Result<Void, Refused>
+    {
         let services = services
         guard case .token(let token) = SyncToken.parse(text) else {
             return .failure(services.refused(Refusal(.unknown), scope: scope))

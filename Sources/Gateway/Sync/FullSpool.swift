@@ -1,6 +1,6 @@
-// Full downloads, spooled: one snapshot is written to a file without a name and then sent from there, so that no
-// read transaction waits for a socket and memory stays flat at any size. A shop's tills that start together share
-// one file: whoever asks while it is being written, or shortly after, gets the same.
+// Full downloads, spooled: one snapshot is written to a file without a name and then sent from there, so that
+// no read transaction waits for a socket and memory stays flat at any size. A shop's tills that start
+// together share one file: whoever asks while it is being written, or shortly after, gets the same.
 
 import CLinux
 import Domain
@@ -90,7 +90,8 @@ final class SpoolBook: Sendable {
         let directory = directory
         do {
             try readers.submit(.answer) { [self] reader in
-                finish(scope, Result { try Self.write(scope, reader: reader, directory: directory) }, openedAt)
+                finish(
+                    scope, Result { try Self.write(scope, reader: reader, directory: directory) }, openedAt)
             }
         } catch {
             finish(scope, .failure(error), openedAt)
@@ -116,7 +117,11 @@ final class SpoolBook: Sendable {
         let shareFor = shareFor
         entries.withLock { entries in
             entries = entries.filter { _, entry in
-                if case .written(_, let at) = entry { now.microseconds - at.microseconds < shareFor } else { true }
+                if case .written(_, let at) = entry {
+                    now.microseconds - at.microseconds < shareFor
+                } else {
+                    true
+                }
             }
         }
     }
@@ -142,7 +147,8 @@ final class SpoolBook: Sendable {
         while done < bytes.count {
             let offset = done
             let written = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
+                unsafe Glibc.write(
+                    descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
             }
             guard written > 0 else { throw SpoolFailed(errno: errno) }
             done += written

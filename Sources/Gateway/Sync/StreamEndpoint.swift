@@ -1,8 +1,8 @@
 // GET /sync/stream: server-sent events. docs/PROTOCOL.md § Stream.
 //
-// EventSource is told from other clients by the absence of `Authorization`. For it every status but 200 is final,
-// in Chromium, Firefox and WebKit alike, so whatever should come back later gets 200, `bye`, a `retry:` and the
-// end; clients that send `Authorization` read statuses and get honest ones.
+// EventSource is told from other clients by the absence of `Authorization`. For it every status but 200 is
+// final, in Chromium, Firefox and WebKit alike, so whatever should come back later gets 200, `bye`, a
+// `retry:` and the end; clients that send `Authorization` read statuses and get honest ones.
 
 import Domain
 import FanOut
@@ -29,7 +29,9 @@ extension Reception {
     }
 
     /// The head of every stream.
-    private func head(_ exchange: Exchange, _ request: Request, _ fields: [(name: String, value: String)]) -> [UInt8] {
+    private func head(
+        _ exchange: Exchange, _ request: Request, _ fields: [(name: String, value: String)]
+    ) -> [UInt8] {
         let response = Response(
             status: 200,
             fields: [
@@ -50,7 +52,8 @@ extension Reception {
         let wanted = StreamRequest(
             identity: StreamIdentity(
                 device: grant.deviceName, token: grant.token, business: grant.business,
-                address: exchange.peerAddress, agent: String((request.header("user-agent") ?? "").prefix(200))),
+                address: exchange.peerAddress, agent: String((request.header("user-agent") ?? "").prefix(200))
+            ),
             entities: scope.entities, presented: presented.flatMap { $0.isEmpty ? nil : SyncToken.parse($0) },
             head: head, onReady: onReady)
         let id = services.nextStreamID()
@@ -88,7 +91,8 @@ extension Reception {
             if wasTold { return exchange.answer(Response(status: 204)) }
             turnAway(exchange, request, .credential, retryMilliseconds: 60_000)
         case .success(.honoured(let token, let cookieName, let cookie, let ticket)):
-            guard case .granted(let grant) = services.credentials.check(token: token, now: services.clock.now) else {
+            guard case .granted(let grant) = services.credentials.check(token: token, now: services.clock.now)
+            else {
                 return turnAway(exchange, request, .credential, retryMilliseconds: 60_000)
             }
             let call = Call(request: request, exchange: exchange, services: services)
@@ -112,7 +116,9 @@ extension Reception {
     }
 
     /// 200, `bye`, end.
-    private func turnAway(_ exchange: Exchange, _ request: Request, _ reason: ByeReason, retryMilliseconds: Int) {
+    private func turnAway(
+        _ exchange: Exchange, _ request: Request, _ reason: ByeReason, retryMilliseconds: Int
+    ) {
         let head = head(exchange, request, [])
         guard let stream = exchange.takeOver() else { return }
         let answer = head + ControlEvents.bye(reason, retryMilliseconds: retryMilliseconds).bytes

@@ -11,7 +11,8 @@ extension Reception {
                     ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache"),
                     (
                         "Content-Security-Policy",
-                        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+                        "default-src 'none'; script-src 'unsafe-inline'; style-src "
+                            + "'unsafe-inline'; connect-src 'self'"
                     ), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
                 ], body: .bytes(PackageResources.watch_html)))
     }

@@ -1,5 +1,5 @@
-// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction, whoever
-// writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
+// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction,
+// whoever writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
 //
 // Rules that cost somebody data before they were rules (docs/ARCHITECTURE.md § Hooks):
 // - only ON CONFLICT DO UPDATE / DO NOTHING inside: the outer statement's conflict clause overrides OR REPLACE;
@@ -20,7 +20,8 @@ public struct Hook: Hashable, Sendable {
 
 /// Writes the hooks of a catalogue. A value.
 public struct HookGenerator: Sendable {
-    /// Whether the state index's version is written back to the row (embedded), or the row is left alone (attached).
+    /// Whether the state index's version is written back to the row (embedded), or the row is left alone
+    /// (attached).
     public let writesVersionBack: Bool
 
     public init(writesVersionBack: Bool) { self.writesVersionBack = writesVersionBack }
@@ -43,14 +44,21 @@ public struct HookGenerator: Sendable {
             hooks.append(
                 Hook(
                     name: name, table: entity.table,
-                    sql: "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"))
+                    sql:
+                        "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"
+                ))
         }
         add("bi", "BEFORE INSERT", parts.noteVictims(isUpdate: false))
         add("bu", "BEFORE UPDATE", parts.noteVictims(isUpdate: true))
-        add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)"), parts.journalLife] + parts.writeBack)
+        add(
+            "i", "AFTER INSERT",
+            parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)"), parts.journalLife]
+                + parts.writeBack)
         add(
             "u", "AFTER UPDATE", when: parts.isVisibleChange,
-            parts.journalVictims + [parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)"), parts.journalLife]
+            parts.journalVictims + [
+                parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)"), parts.journalLife,
+            ]
                 + parts.writeBack)
         add("d", "AFTER DELETE", [parts.journalDeleted])
         return hooks
@@ -70,7 +78,8 @@ private struct HookParts {
     let writeBack: [String]
     private let replaceKeys: [[String]]
 
-    private static let into = "INSERT INTO tidings_journal(entity, business, id, op, version, was, device, operation)"
+    private static let into =
+        "INSERT INTO tidings_journal(entity, business, id, op, version, was, device, operation)"
     private static let origin = "(SELECT device FROM tidings_origin), (SELECT operation FROM tidings_origin)"
 
     init(_ entity: EntityDefinition, writesVersionBack: Bool) {
@@ -94,11 +103,14 @@ private struct HookParts {
         newVersion = "max(\(column.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
 
         let visible =
-            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn].compactMap(\.self)
+            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn]
+            .compactMap(\.self)
             .map(quoted) + [businessColumn].compactMap(\.self) + entity.fields.map { quoted($0.column) }
         var changes = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }
         // A new version alone is a change too, unless it is the one that was just written back.
-        if let column { changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))") }
+        if let column {
+            changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))")
+        }
         isVisibleChange = changes.joined(separator: "\n  OR ")
         if let column, writesVersionBack {
             writeBack = [
@@ -116,7 +128,8 @@ private struct HookParts {
     private static func literal(_ key: Key) -> String {
         switch key {
         case .integer(let value): String(value)
-        case .text(let value): "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        case .text(let value):
+            "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         }
     }
 

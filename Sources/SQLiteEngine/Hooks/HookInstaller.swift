@@ -1,6 +1,6 @@
-// Puts the journal, the state index and the hooks into a database, takes them out, and says whether they are what
-// the catalogue asks for. Remove drops only what install made: names that begin with `tidings_`, and the sync
-// indexes that install created.
+// Puts the journal, the state index and the hooks into a database, takes them out, and says whether they are
+// what the catalogue asks for. Remove drops only what install made: names that begin with `tidings_`, and the
+// sync indexes that install created.
 
 public import Domain
 public import GRDB
@@ -71,7 +71,11 @@ public struct HookInstaller {
             return .commit
         }
         var adopted = 0
-        for entity in entities { try adopt(entity) { adopted += $0; progress(adopted) } }
+        for entity in entities {
+            try adopt(entity) {
+                adopted += $0; progress(adopted)
+            }
+        }
     }
 
     /// Compares what is there with what the catalogue asks for.
@@ -91,8 +95,10 @@ public struct HookInstaller {
             }
             let names = Set(wanted.map(\.name))
             status.surplus = there.keys.filter { !names.contains($0) }.sorted()
-            status.missingTables = try catalogue.entities.filter { try !$0.isOptional && !db.tableExists($0.table) }
-                .map(\.table)
+            status.missingTables = try catalogue.entities.filter {
+                try !$0.isOptional && !db.tableExists($0.table)
+            }
+            .map(\.table)
             return status
         }
     }
@@ -125,7 +131,9 @@ public struct HookInstaller {
     private static func installed(_ db: Database) throws -> [String: String] {
         let rows = try Row.fetchAll(
             db,
-            sql: "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidings\\_%' ESCAPE '\\'")
+            sql:
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidings\\_%' ESCAPE '\\'"
+        )
         return Dictionary(uniqueKeysWithValues: rows.map { ($0["name"], $0["sql"]) })
     }
 
@@ -145,7 +153,8 @@ public struct HookInstaller {
         guard case .column(let business) = entity.business else { return }
         let existing = try db.indexes(on: entity.table).map { $0.columns.map { $0.lowercased() } }
         let wanted: [(String, String?)] = [
-            ("sync", entity.updatedAtColumn), ("deleted", entity.deletedAtColumn), ("created", entity.createdAtColumn),
+            ("sync", entity.updatedAtColumn), ("deleted", entity.deletedAtColumn),
+            ("created", entity.createdAtColumn),
         ]
         for (suffix, column) in wanted {
             guard let column else { continue }

@@ -9,7 +9,8 @@ public struct NewerSchema: Error, CustomStringConvertible {
     public let found: Int
     public let known: Int
     public var description: String {
-        "\(path) has schema \(found) and this tidings knows \(known): use the newer tidings, or restore a backup"
+        "\(path) has schema \(found) and this tidings knows \(known): use the newer tidings, or "
+            + "restore a backup"
     }
 }
 

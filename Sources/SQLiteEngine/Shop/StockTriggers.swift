@@ -1,6 +1,6 @@
-// Sales take from stock and purchases add to it: opening + purchased − sold = stock, always, whoever writes. What
-// counts is a live item of a live sale or purchase, in that one's warehouse; every change undoes what the old row
-// meant and does what the new one means.
+// Sales take from stock and purchases add to it: opening + purchased − sold = stock, always, whoever writes.
+// What counts is a live item of a live sale or purchase, in that one's warehouse; every change undoes what
+// the old row meant and does what the new one means.
 
 /// The triggers of one kind of document.
 struct StockTriggers {
@@ -12,7 +12,8 @@ struct StockTriggers {
 
     static let all =
         StockTriggers(document: "sales", items: "sale_items", reference: "sale_id", sign: "-").statements
-        + StockTriggers(document: "purchases", items: "purchase_items", reference: "purchase_id", sign: "+").statements
+        + StockTriggers(document: "purchases", items: "purchase_items", reference: "purchase_id", sign: "+")
+        .statements
         + [
             """
             CREATE TRIGGER shop_stocks_opening AFTER UPDATE OF opening ON stocks
@@ -33,7 +34,9 @@ struct StockTriggers {
                 "update", "AFTER UPDATE OF warehouse_id, deleted_at ON \(document)",
                 [documentEffect("OLD", undo: true), documentEffect("NEW", undo: false)]),
             // The items go first, while their document can still be asked for its warehouse.
-            trigger("delete", "BEFORE DELETE ON \(document)", ["DELETE FROM \(items) WHERE \(reference) = OLD.id"]),
+            trigger(
+                "delete", "BEFORE DELETE ON \(document)", ["DELETE FROM \(items) WHERE \(reference) = OLD.id"]
+            ),
         ]
     }
 
@@ -46,19 +49,23 @@ struct StockTriggers {
         effect(
             quantity: "\(row).quantity", variant: "\(row).variant_id", warehouse: "d.warehouse_id",
             from: "\(document) d",
-            where: "d.id = \(row).\(reference) AND d.deleted_at IS NULL AND \(row).deleted_at IS NULL", undo: undo)
+            where: "d.id = \(row).\(reference) AND d.deleted_at IS NULL AND \(row).deleted_at IS NULL",
+            undo: undo)
     }
 
     /// All items of a document that was written.
     private func documentEffect(_ row: String, undo: Bool) -> String {
         effect(
-            quantity: "sum(i.quantity)", variant: "i.variant_id", warehouse: "\(row).warehouse_id", from: "\(items) i",
-            where: "i.\(reference) = \(row).id AND i.deleted_at IS NULL AND \(row).deleted_at IS NULL", undo: undo,
+            quantity: "sum(i.quantity)", variant: "i.variant_id", warehouse: "\(row).warehouse_id",
+            from: "\(items) i",
+            where: "i.\(reference) = \(row).id AND i.deleted_at IS NULL AND \(row).deleted_at IS NULL",
+            undo: undo,
             group: " GROUP BY i.variant_id")
     }
 
     private func effect(
-        quantity: String, variant: String, warehouse: String, from: String, where condition: String, undo: Bool,
+        quantity: String, variant: String, warehouse: String, from: String, where condition: String,
+        undo: Bool,
         group: String = ""
     ) -> String {
         let sign = (self.sign == "-") != undo ? "-" : "+"

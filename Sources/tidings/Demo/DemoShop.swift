@@ -1,5 +1,5 @@
-// A believable shop to begin with: categories, brands, units, taxes, people, products with variants, stock. Written as
-// any application would write it; the hooks do the rest.
+// A believable shop to begin with: categories, brands, units, taxes, people, products with variants, stock.
+// Written as any application would write it; the hooks do the rest.
 
 import GRDB
 
@@ -8,19 +8,27 @@ struct DemoShop {
     let queue: DatabaseQueue
     let business: Int64
 
-    private static let kinds: [(category: String, brand: String, names: [String], price: ClosedRange<Int>)] = [
-        ("Tea", "Leaf & Co", ["Assam", "Darjeeling", "Earl Grey", "Sencha", "Rooibos", "Chai"], 250...900),
-        ("Coffee", "Monsoon", ["Espresso beans", "Filter roast", "Decaf", "Cold brew"], 400...1_600),
-        ("Bakery", "Corner Oven", ["Croissant", "Rye loaf", "Cinnamon roll", "Bagel", "Scone"], 120...650),
-        ("Dairy", "Green Valley", ["Whole milk", "Butter", "Yoghurt", "Cheddar", "Cream"], 90...780),
-        ("Household", "Brightly", ["Dish soap", "Sponge", "Bin bags", "Candles", "Matches"], 80...1_200),
-        ("Stationery", "Inkwell", ["Notebook", "Pencil", "Marker", "Envelope", "Tape"], 50...990),
-    ]
+    private static let kinds: [(category: String, brand: String, names: [String], price: ClosedRange<Int>)] =
+        [
+            (
+                "Tea", "Leaf & Co", ["Assam", "Darjeeling", "Earl Grey", "Sencha", "Rooibos", "Chai"],
+                250...900
+            ),
+            ("Coffee", "Monsoon", ["Espresso beans", "Filter roast", "Decaf", "Cold brew"], 400...1_600),
+            (
+                "Bakery", "Corner Oven", ["Croissant", "Rye loaf", "Cinnamon roll", "Bagel", "Scone"],
+                120...650
+            ),
+            ("Dairy", "Green Valley", ["Whole milk", "Butter", "Yoghurt", "Cheddar", "Cream"], 90...780),
+            ("Household", "Brightly", ["Dish soap", "Sponge", "Bin bags", "Candles", "Matches"], 80...1_200),
+            ("Stationery", "Inkwell", ["Notebook", "Pencil", "Marker", "Envelope", "Tape"], 50...990),
+        ]
 
     /// Whether the business has anything yet.
     func isEmpty() throws -> Bool {
         try queue.read { db in
-            try Int.fetchOne(db, sql: "SELECT 1 FROM products WHERE business_id = ? LIMIT 1", arguments: [business]) == nil
+            try Int.fetchOne(
+                db, sql: "SELECT 1 FROM products WHERE business_id = ? LIMIT 1", arguments: [business]) == nil
         }
     }
 
@@ -39,7 +47,8 @@ struct DemoShop {
                     db, "products",
                     [
                         "name": "\(name) No. \(number + 1)", "sku": "P-\(number + 1)",
-                        "barcode": "20\(10_000_000 + number)", "category_id": basics.categories[number % Self.kinds.count],
+                        "barcode": "20\(10_000_000 + number)",
+                        "category_id": basics.categories[number % Self.kinds.count],
                         "brand_id": basics.brands[number % Self.kinds.count], "unit_id": basics.unit,
                         "vat_id": basics.vat, "price": Money.text(price), "cost": Money.text(price * 6 / 10),
                     ])
@@ -54,7 +63,8 @@ struct DemoShop {
                 try insert(
                     db, "stocks",
                     [
-                        "variant_id": db.lastInsertedRowID, "warehouse_id": basics.warehouse, "opening": stock,
+                        "variant_id": db.lastInsertedRowID, "warehouse_id": basics.warehouse,
+                        "opening": stock,
                         "quantity": stock, "alert_quantity": "10.000",
                     ])
             }
@@ -83,7 +93,8 @@ struct DemoShop {
         try insert(db, "vats", ["name": "Standard", "rate": "20.00", "is_inclusive": 1])
         basics.vat = db.lastInsertedRowID
         for (name, kind) in [("Cash", "cash"), ("Card", "card")] {
-            try insert(db, "payment_types", ["name": name, "kind": kind, "opens_drawer": kind == "cash" ? 1 : 0])
+            try insert(
+                db, "payment_types", ["name": name, "kind": kind, "opens_drawer": kind == "cash" ? 1 : 0])
         }
         try insert(db, "warehouses", ["name": "Shop floor", "code": "W1"])
         basics.warehouse = db.lastInsertedRowID
@@ -92,20 +103,25 @@ struct DemoShop {
         for (order, value) in ["Small", "Medium", "Large"].enumerated() {
             try insert(db, "attribute_values", ["attribute_id": size, "value": value, "sort_order": order])
         }
-        for (name, type) in [("Walk-in customer", "customer"), ("Wholesale Ltd", "supplier"), ("Cafe Next Door", "both")] {
+        for (name, type) in [
+            ("Walk-in customer", "customer"), ("Wholesale Ltd", "supplier"), ("Cafe Next Door", "both"),
+        ] {
             try insert(db, "parties", ["name": name, "type": type])
         }
         return basics
     }
 
-    private func insert(_ db: Database, _ table: String, _ values: [String: any DatabaseValueConvertible]) throws {
+    private func insert(
+        _ db: Database, _ table: String, _ values: [String: any DatabaseValueConvertible]
+    ) throws {
         let names = values.keys.sorted()
         try db.execute(
             sql: """
                 INSERT INTO \(table)(business_id, \(names.joined(separator: ", ")))
                 VALUES (?\(String(repeating: ", ?", count: names.count)))
                 """,
-            arguments: StatementArguments([business as any DatabaseValueConvertible] + names.compactMap { values[$0] }))
+            arguments: StatementArguments(
+                [business as any DatabaseValueConvertible] + names.compactMap { values[$0] }))
     }
 }
 

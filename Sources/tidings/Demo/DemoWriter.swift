@@ -1,5 +1,5 @@
-// A shop at work: sales that move stock, price changes, new customers, deliveries, things discontinued. One transaction
-// each, as an application would write them.
+// A shop at work: sales that move stock, price changes, new customers, deliveries, things discontinued. One
+// transaction each, as an application would write them.
 
 import GRDB
 
@@ -57,7 +57,8 @@ final class DemoWriter {
         var total = 0
         for variant in variants {
             let price = Money.cents(
-                try String.fetchOne(db, sql: "SELECT price FROM product_variants WHERE id = ?", arguments: [variant])
+                try String.fetchOne(
+                    db, sql: "SELECT price FROM product_variants WHERE id = ?", arguments: [variant])
                     ?? "0")
             let quantity = roll(1...3)
             total += price * quantity
@@ -67,7 +68,8 @@ final class DemoWriter {
                     VALUES (?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    business, sale, variant, "\(quantity).000", Money.text(price), Money.text(price * quantity),
+                    business, sale, variant, "\(quantity).000", Money.text(price),
+                    Money.text(price * quantity),
                 ])
         }
         try db.execute(
@@ -80,7 +82,8 @@ final class DemoWriter {
         guard let product = try pick(db, "products", business, count: 1).first else { return "no product" }
         let price = Money.text(roll(50...1_999))
         try db.execute(
-            sql: "UPDATE products SET price = ?, updated_at = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') WHERE id = ?",
+            sql:
+                "UPDATE products SET price = ?, updated_at = strftime('%Y-%m-%dT%H:%M:%f000Z', 'now') WHERE id = ?",
             arguments: [price, product])
         return "product \(product) now costs \(price)"
     }
@@ -90,11 +93,13 @@ final class DemoWriter {
             let warehouse = try pick(db, "warehouses", business, count: 1).first
         else { return "no delivery" }
         try db.execute(
-            sql: "INSERT INTO purchases(business_id, warehouse_id) VALUES (?, ?)", arguments: [business, warehouse])
+            sql: "INSERT INTO purchases(business_id, warehouse_id) VALUES (?, ?)",
+            arguments: [business, warehouse])
         let purchase = db.lastInsertedRowID
         let quantity = roll(10...99)
         try db.execute(
-            sql: "INSERT INTO purchase_items(business_id, purchase_id, variant_id, quantity) VALUES (?, ?, ?, ?)",
+            sql:
+                "INSERT INTO purchase_items(business_id, purchase_id, variant_id, quantity) VALUES (?, ?, ?, ?)",
             arguments: [business, purchase, variant, "\(quantity).000"])
         return "delivery of \(quantity) × variant \(variant)"
     }
@@ -131,7 +136,8 @@ final class DemoWriter {
             let from = low + Int64(roll(0...Int(high - low)))
             let id = try Int64.fetchOne(
                 db,
-                sql: "SELECT id FROM \(table) WHERE id >= ? AND business_id = ? AND deleted_at IS NULL ORDER BY id LIMIT 1",
+                sql:
+                    "SELECT id FROM \(table) WHERE id >= ? AND business_id = ? AND deleted_at IS NULL ORDER BY id LIMIT 1",
                 arguments: [from, business])
             if let id, !found.contains(id) { found.append(id) }
         }
