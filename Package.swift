@@ -84,8 +84,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "CLinux", "Domain", "Telemetry", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut",
-                "HTTP",
+                "CLinux", "Domain", "Telemetry", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP",
                 "Settings", "Registry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -111,9 +110,8 @@ let package = Package(
         .executableTarget(
             name: "tidings-bench",
             dependencies: [
-                "Domain", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP", "Settings",
-                "Registry",
-                "Gateway", "TidingsTesting",
+                "CLinux", "Domain", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP", "Settings",
+                "Registry", "Gateway", "TidingsTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -49,6 +50,20 @@ long clinux_sendfile(int socket, int file, int64_t *offset, size_t count) {
 }
 
 int clinux_unnamed_file(const char *directory) { return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
+
+int clinux_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_epoll_add(int epoll, int descriptor) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int clinux_epoll_wait(int epoll, int *readable, int count, int timeout_milliseconds) {
+    struct epoll_event events[512];
+    int ready = epoll_wait(epoll, events, count < 512 ? count : 512, timeout_milliseconds);
+    for (int i = 0; i < ready; i++) readable[i] = events[i].data.fd;
+    return ready;
+}
 
 int clinux_user_timeout(int socket, unsigned int milliseconds) {
     return setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);

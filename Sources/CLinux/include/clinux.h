@@ -27,6 +27,15 @@ long clinux_sendfile(int socket, int file, int64_t *offset, size_t count);
 /// open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600): a file without a name.
 int clinux_unnamed_file(const char *directory);
 
+/// epoll_create1(EPOLL_CLOEXEC)
+int clinux_epoll(void);
+
+/// EPOLL_CTL_ADD for reading.
+int clinux_epoll_add(int epoll, int descriptor);
+
+/// Fills `readable` with descriptors. Returns how many.
+int clinux_epoll_wait(int epoll, int *readable, int count, int timeout_milliseconds);
+
 /// TCP_USER_TIMEOUT, in milliseconds.
 int clinux_user_timeout(int socket, unsigned int milliseconds);
 
