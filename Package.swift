@@ -113,6 +113,7 @@ let package = Package(
                 "CLinux", "Domain", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP", "Settings",
                 "Registry", "Gateway", "TidingsTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Benchmarks",

@@ -4,7 +4,7 @@
 import ArgumentParser
 import Domain
 import Foundation
-import GRDB
+import GRDBSQLite
 import Glibc
 import SQLiteEngine
 import Settings
@@ -52,40 +52,43 @@ struct HooksBench: ParsableCommand {
             catalogue: try CatalogueFile.embedded())
         try shop.create()
         _ = try shop.createBusiness(named: "bench")
-        let queue = try shop.file.open(.checkpointer)
-        if !hooked { try shop.installer(queue).remove() }
-        return try queue.inDatabase { db in
-            try db.execute(
-                sql: """
-                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-                    INSERT INTO products(business_id, name, sku) SELECT 1, 'product ' || i, 's' || i FROM n
-                    """, arguments: [rows])
-            return try costs(db)
-        }
+        if !hooked { try shop.installer(try shop.file.open(.checkpointer)).remove() }
+        let writer = try RawWriter(path: shop.file.path)
+        try writer.run("PRAGMA synchronous = FULL")
+        try writer.run(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))
+            INSERT INTO products(business_id, name, sku) SELECT 1, 'product ' || i, 's' || i FROM n
+            """)
+        return try costs(writer)
     }
 
-    private func costs(_ db: Database) throws -> Cost {
+    private func costs(_ writer: RawWriter) throws -> Cost {
         var cost = Cost()
-        let update = try db.makeStatement(sql: "UPDATE products SET price = ? WHERE id = ?")
-        let insert = try db.makeStatement(sql: "INSERT INTO products(business_id, name) VALUES (1, ?)")
-        var number = 0
-        func one(_ body: () throws -> Void) rethrows { number += 1; try body() }
-        func price() -> StatementArguments { ["\(number).00", Int64(number * 7_919 % rows + 1)] }
-        for _ in 0..<200 { try one { try update.execute(arguments: price()) } }
-        let start = ContinuousClock.now
-        for _ in 0..<transactions { try one { try update.execute(arguments: price()) } }
-        cost.wall = Self.microseconds(ContinuousClock.now - start) / Double(transactions)
-        try db.execute(sql: "PRAGMA synchronous = OFF")
-        cost.cached = try cpu { for _ in 0..<transactions { try one { try update.execute(arguments: price()) } } }
-        cost.insert = try cpu { for _ in 0..<transactions { try one { try insert.execute(arguments: ["n\(number)"]) } } }
-        cost.fresh = try cpu {
+        let update = try writer.prepare("UPDATE products SET price = ?1 || '.00' WHERE id = ?1 * 7919 % \(rows) + 1")
+        let insert = try writer.prepare("INSERT INTO products(business_id, name) VALUES (1, 'n' || ?1)")
+        let bulk = try writer.prepare("UPDATE products SET price = ?1 || '.00' WHERE id <= 10000")
+        var number: Int64 = 0
+        func many(_ statement: RawWriter.Prepared) throws {
             for _ in 0..<transactions {
-                try one { try db.makeStatement(sql: "UPDATE products SET price = ? WHERE id = ?").execute(arguments: price()) }
+                number += 1
+                try statement.run(number)
             }
         }
-        let bulk = try db.makeStatement(sql: "UPDATE products SET price = ? WHERE id <= 10000")
-        cost.bulk = try cpu { for _ in 0..<10 { try one { try bulk.execute(arguments: ["\(number).00"]) } } }
-        cost.bulk = cost.bulk * Double(transactions) / 100_000
+        try many(update)
+        let start = ContinuousClock.now
+        try many(update)
+        cost.wall = Self.microseconds(ContinuousClock.now - start) / Double(transactions)
+        try writer.run("PRAGMA synchronous = OFF")
+        cost.cached = try cpu { try many(update) }
+        cost.insert = try cpu { try many(insert) }
+        cost.fresh = try cpu {
+            for _ in 0..<transactions {
+                number += 1
+                try writer.run("UPDATE products SET price = '\(number).00' WHERE id = \(number * 7_919 % Int64(rows) + 1)")
+            }
+        }
+        cost.bulk = try cpu { for number in 1...10 { try bulk.run(Int64(number)) } } * Double(transactions) / 100_000
         return cost
     }
 
@@ -103,5 +106,51 @@ struct HooksBench: ParsableCommand {
 
     private static func microseconds(_ duration: Duration) -> Double {
         Double(duration.components.seconds) * 1e6 + Double(duration.components.attoseconds) / 1e12
+    }
+}
+
+/// A connection as an application's driver has it: nothing between the statement and SQLite.
+@safe private final class RawWriter {
+    private let connection: OpaquePointer
+
+    struct Failed: Error {
+        let message: String
+    }
+
+    init(path: String) throws {
+        var opened: OpaquePointer?
+        guard unsafe sqlite3_open(path, &opened) == SQLITE_OK, let connection = unsafe opened else {
+            throw Failed(message: "cannot open \(path)")
+        }
+        unsafe self.connection = connection
+    }
+
+    deinit { unsafe sqlite3_close_v2(connection) }
+
+    func run(_ sql: String) throws {
+        guard unsafe sqlite3_exec(connection, sql, nil, nil, nil) == SQLITE_OK else {
+            throw Failed(message: unsafe String(cString: sqlite3_errmsg(connection)))
+        }
+    }
+
+    func prepare(_ sql: String) throws -> Prepared {
+        var handle: OpaquePointer?
+        guard unsafe sqlite3_prepare_v2(connection, sql, -1, &handle, nil) == SQLITE_OK, let handle = unsafe handle else {
+            throw Failed(message: unsafe String(cString: sqlite3_errmsg(connection)))
+        }
+        return unsafe Prepared(handle: handle)
+    }
+
+    /// A prepared statement with one number in it.
+    @safe final class Prepared {
+        private let handle: OpaquePointer
+        init(handle: OpaquePointer) { unsafe self.handle = handle }
+        deinit { unsafe sqlite3_finalize(handle) }
+
+        func run(_ number: Int64) throws {
+            unsafe sqlite3_bind_int64(handle, 1, number)
+            while unsafe sqlite3_step(handle) == SQLITE_ROW {}
+            guard unsafe sqlite3_reset(handle) == SQLITE_OK else { throw Failed(message: "a write failed") }
+        }
     }
 }

@@ -1,5 +1,5 @@
-// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction,
-// whoever writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
+// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction, whoever
+// writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
 //
 // Rules that cost somebody data before they were rules (docs/ARCHITECTURE.md § Hooks):
 // - only ON CONFLICT DO UPDATE / DO NOTHING inside: the outer statement's conflict clause overrides OR REPLACE;
@@ -20,8 +20,7 @@ public struct Hook: Hashable, Sendable {
 
 /// Writes the hooks of a catalogue. A value.
 public struct HookGenerator: Sendable {
-    /// Whether the state index's version is written back to the row (embedded), or the row is left alone
-    /// (attached).
+    /// Whether the state index's version is written back to the row (embedded), or the row is left alone (attached).
     public let writesVersionBack: Bool
 
     public init(writesVersionBack: Bool) { self.writesVersionBack = writesVersionBack }
@@ -44,22 +43,18 @@ public struct HookGenerator: Sendable {
             hooks.append(
                 Hook(
                     name: name, table: entity.table,
-                    sql:
-                        "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"
-                ))
+                    sql: "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"))
         }
+        let life = [parts.journalLife] + parts.writeBack
         add("bi", "BEFORE INSERT", parts.noteVictims(isUpdate: false))
-        add("bu", "BEFORE UPDATE", parts.noteVictims(isUpdate: true))
-        add(
-            "i", "AFTER INSERT",
-            parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)"), parts.journalLife]
-                + parts.writeBack)
+        add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)")] + life)
+        // Only statements that set a column of a UNIQUE key pay for victims: a statement is compiled with every trigger
+        // whose columns it sets, and that is most of what an application pays which prepares each statement anew.
+        add("bu", "BEFORE UPDATE OF \(parts.keyColumns)", parts.noteVictims(isUpdate: true))
+        add("uv", "AFTER UPDATE OF \(parts.keyColumns)", parts.journalVictims)
         add(
             "u", "AFTER UPDATE", when: parts.isVisibleChange,
-            parts.journalVictims + [
-                parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)"), parts.journalLife,
-            ]
-                + parts.writeBack)
+            [parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)")] + life)
         add("d", "AFTER DELETE", [parts.journalDeleted])
         return hooks
     }
@@ -76,17 +71,20 @@ private struct HookParts {
     let newVersion: String
     let isVisibleChange: String
     let writeBack: [String]
+    /// The primary key and every column of a further UNIQUE key.
+    let keyColumns: String
     private let replaceKeys: [[String]]
 
-    private static let into =
-        "INSERT INTO tidings_journal(entity, business, id, op, version, was, device, operation)"
-    private static let origin = "(SELECT device FROM tidings_origin), (SELECT operation FROM tidings_origin)"
+    private static let into = "INSERT INTO tidings_journal(entity, business, id, op, version, was)"
 
     init(_ entity: EntityDefinition, writesVersionBack: Bool) {
         number = entity.number.rawValue
         table = quoted(entity.table)
         key = quoted(entity.keyColumn)
         replaceKeys = entity.replaceKeys
+        var columns = [entity.keyColumn]
+        for column in entity.replaceKeys.joined() where !columns.contains(column) { columns.append(column) }
+        keyColumns = columns.map(quoted).joined(separator: ", ")
         let businessColumn: String?
         switch entity.business {
         case .column(let column):
@@ -103,21 +101,17 @@ private struct HookParts {
         newVersion = "max(\(column.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
 
         let visible =
-            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn]
-            .compactMap(\.self)
+            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn].compactMap(\.self)
             .map(quoted) + [businessColumn].compactMap(\.self) + entity.fields.map { quoted($0.column) }
         var changes = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }
         // A new version alone is a change too, unless it is the one that was just written back.
-        if let column {
-            changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))")
-        }
+        if let column { changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))") }
         isVisibleChange = changes.joined(separator: "\n  OR ")
         if let column, writesVersionBack {
             writeBack = [
                 """
-                UPDATE \(table) SET \(column) = \(last)
-                    WHERE \(key) = NEW.\(key) AND \(column) IS NOT \(last)
-                      AND EXISTS(SELECT 1 FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key))
+                UPDATE \(table) SET \(column) = coalesce(\(last), \(column))
+                    WHERE \(key) = NEW.\(key) AND \(column) IS NOT coalesce(\(last), \(column))
                 """
             ]
         } else {
@@ -128,8 +122,7 @@ private struct HookParts {
     private static func literal(_ key: Key) -> String {
         switch key {
         case .integer(let value): String(value)
-        case .text(let value):
-            "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        case .text(let value): "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         }
     }
 
@@ -160,7 +153,7 @@ private struct HookParts {
         return [
             """
             \(Self.into)
-                SELECT \(number), s.business, s.id, 3, s.version + 1, s.version, \(Self.origin) FROM tidings_state s
+                SELECT \(number), s.business, s.id, 3, s.version + 1, s.version FROM tidings_state s
                 WHERE s.entity = \(number) AND s.dead = 0
                   AND s.id IN (SELECT x.id FROM tidings_suspect x WHERE x.entity = \(number))
                   AND NOT EXISTS(SELECT 1 FROM \(table) y WHERE y.\(key) = s.id)
@@ -173,7 +166,7 @@ private struct HookParts {
     func journalEnded(_ ids: String) -> String {
         """
         \(Self.into)
-            SELECT \(number), s.business, s.id, 3, s.version + 1, s.version, \(Self.origin) FROM tidings_state s
+            SELECT \(number), s.business, s.id, 3, s.version + 1, s.version FROM tidings_state s
             WHERE s.entity = \(number) AND s.dead = 0 AND s.id IN (\(ids))
               AND NOT (s.id = +NEW.\(key) AND s.business IS \(business) AND \(isLive))
         """
@@ -184,7 +177,7 @@ private struct HookParts {
         """
         \(Self.into)
             SELECT \(number), x.b, NEW.\(key), CASE s.dead WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE 1 END,
-              \(newVersion), CASE s.dead WHEN 0 THEN s.version END, \(Self.origin)
+              \(newVersion), CASE s.dead WHEN 0 THEN s.version END
             FROM (SELECT \(business) AS b) x
             LEFT JOIN tidings_state s ON s.entity = \(number) AND s.id = +NEW.\(key) AND s.business = +x.b
             WHERE x.b IS NOT NULL AND \(isLive)
@@ -194,7 +187,7 @@ private struct HookParts {
     var journalDeleted: String {
         """
         \(Self.into)
-            SELECT \(number), s.business, s.id, 3, s.version + 1, s.version, \(Self.origin) FROM tidings_state s
+            SELECT \(number), s.business, s.id, 3, s.version + 1, s.version FROM tidings_state s
             WHERE s.entity = \(number) AND s.dead = 0 AND s.id = +OLD.\(key)
         """
     }
