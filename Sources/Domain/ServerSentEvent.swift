@@ -12,7 +12,8 @@ public enum ServerSentEvent {
     ///   - retryMilliseconds: When the client should come back after the stream ends; digits only on the wire
     ///     (WebKit obeys `9000x`).
     ///   - data: UTF-8. JSON written by `JSONWriter` is always one line.
-    /// - Precondition: `event` and `id` are visible ASCII: they are ours, or parsed tokens, never a client's text.
+    /// - Precondition: `event` and `id` are visible ASCII: they are ours or parsed
+    ///   tokens, never a client's text.
     public static func encode(event: String, id: String?, retryMilliseconds: Int?, data: [UInt8]) -> [UInt8] {
         precondition(isPlain(event) && isPlain(id ?? ""), "an id or event name would break the framing")
         var bytes: [UInt8] = []

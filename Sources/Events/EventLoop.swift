@@ -11,7 +11,7 @@ import Glibc
 public import Lanes
 import Synchronization
 
-/// A thread that owns sockets and never blocks.
+/// A thread that owns sockets and never blocks. Posting is from any lane; the rest lives on its own thread.
 @safe public final class EventLoop: TimedLane, @unchecked Sendable {
     public let name: String
 

@@ -28,7 +28,8 @@ public final class Hub: TailSink {
     private var head: Head?
     private let onPublish: @Sendable (Head) -> Void
 
-    /// - Parameter onPublish: Told after each snapshot was posted to every shard; what a "served" mark is made of.
+    /// - Parameter onPublish: Told after each snapshot was posted to every shard; a "served" mark is made
+    ///   of it.
     public init(
         shards: [Confined<Shard>], events: ControlEvents, clock: WallClock,
         onPublish: @Sendable @escaping (Head) -> Void = { _ in }

@@ -150,8 +150,8 @@ extension StreamState {
 
     /// Nothing is left to send: the stream is live.
     ///
-    /// - Returns: What `ready` covers; nil when the client needs no word: it was told before, and nothing it does
-    ///   not know of moved its position.
+    /// - Returns: What `ready` covers; nil when the client needs no word: it was told before, and nothing
+    ///   it does not know of moved its position.
     public mutating func becomeLive(through: Mark) -> (from: Seq, to: Mark)? {
         defer { ahead = nil }
         phase = .live

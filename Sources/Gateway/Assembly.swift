@@ -182,7 +182,7 @@ struct Assembly {
     }
 }
 
-/// Adds up parts that come from several lanes.
+/// Adds up parts. From any lane.
 private final class TallySum: Sendable {
     private let state: Mutex<(left: Int, sum: Tallies)>
     private let done: @Sendable (Tallies) -> Void

@@ -22,7 +22,7 @@ import SQLiteEngine
 public import Settings
 import Synchronization
 
-/// A running gateway. From any thread.
+/// A running gateway. From any lane.
 public final class Gateway: Sendable {
     /// Where it listens, for people and tests.
     public struct Addresses: Hashable, Sendable {
@@ -45,7 +45,7 @@ public final class Gateway: Sendable {
         var all: [TCPListener] = []
     }
 
-    /// What must be kept alive on the registry's lane.
+    /// What must be kept. Lives on the registry's lane.
     private final class Watchers {
         var alarm: (any Alarm)?
     }
@@ -169,7 +169,7 @@ public final class Gateway: Sendable {
     }
 }
 
-/// Opens once; waits for that.
+/// Opens once; waits for that. From any lane, but a loop must not wait.
 final class Latch: Sendable {
     private let isOpen = Atomic<Bool>(false)
 

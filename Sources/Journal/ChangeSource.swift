@@ -14,7 +14,7 @@ public protocol ChangeSource: AnyObject {
     /// - Parameters:
     ///   - position: The last row read before, checked in the same snapshot: another nonce there, or nothing
     ///     there while the journal goes on behind it, means another history.
-    ///   - interest: Only these businesses' records are read and encoded; of all others rows are only counted.
+    ///   - interest: Only these businesses' records are read and encoded; of others rows are only counted.
     ///   - rowsMax: A business with more rows than this in the snapshot is reported as `tooLarge` instead.
     /// - Throws: `HistoryChanged` when this is no longer the journal it was.
     func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot

@@ -9,7 +9,8 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A thread that may block: it owns a database connection.
+/// A thread that may block: it owns a database connection. Posting is from any lane; the rest lives on its
+/// own thread.
 public final class WorkerLane: TimedLane, @unchecked Sendable {
     public let name: String
 

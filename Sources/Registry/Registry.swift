@@ -37,8 +37,8 @@ public final class Registry {
     /// Opens the file, makes and migrates it. Blocks.
     ///
     /// - Parameters:
-    ///   - checkpoints: One process at a time may: the gateway. SQLite before 3.51.3 can lose commits when two
-    ///     connections do (sqlite.org/wal.html § "The WAL-Reset Bug"); commands pass false.
+    ///   - checkpoints: One process at a time may: the gateway. SQLite before 3.51.3 can lose commits when
+    ///     two connections do (sqlite.org/wal.html § "The WAL-Reset Bug"); commands pass false.
     ///   - tokenPrefix: For secret scanners; part of the secret.
     /// - Throws: `NewerRegistry`, or the database's errors.
     public init(

@@ -4,7 +4,7 @@
 //     issued ──60 s──► dead
 //       │ first stream
 //       ▼
-//     used, not yet `ready` ── again within its 60 s, even without a cookie (the first answer may have been lost)
+//     used, not yet `ready` ── again within its 60 s, even without a cookie (the first answer may be lost)
 //       │ `ready`
 //       ▼
 //     bound ── again with its own cookie only, for 30 days by the row

@@ -16,10 +16,10 @@ public enum JournalSchema {
           value NOT NULL
         ) WITHOUT ROWID
         """,
-        // Writers are serialised, so seq order is commit order. AUTOINCREMENT: without it purged seqs come back.
-        // op: 1 created, 2 updated, 3 deleted, 4 restored, 5 adopted (was there before its table was hooked).
-        // was: the version counted before this change, NULL if the record was not live.
-        // at: milliseconds since 1970 when the hook ran (unixepoch('subsec') is NULL on SQLite 3.40).
+        // Writers are serialised, so seq order is commit order. AUTOINCREMENT: without it purged seqs come
+        // back. op: 1 created, 2 updated, 3 deleted, 4 restored, 5 adopted (was there before its table was
+        // hooked). was: the version counted before this change, NULL if the record was not live. at:
+        // milliseconds since 1970 when the hook ran (unixepoch('subsec') is NULL on SQLite 3.40).
         """
         CREATE TABLE IF NOT EXISTS tidings_journal(
           seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,8 +35,8 @@ public enum JournalSchema {
           operation
         )
         """,
-        // One row per (record, business): a record that moves leaves a tombstone behind. born: the seq at which
-        // this life began; 0 for adopted rows, which are older than any position.
+        // One row per (record, business): a record that moves leaves a tombstone behind. born: the seq at
+        // which this life began; 0 for adopted rows, which are older than any position.
         """
         CREATE TABLE IF NOT EXISTS tidings_state(
           entity INTEGER NOT NULL,
@@ -75,8 +75,8 @@ public enum JournalSchema {
         """,
     ]
 
-    /// The only writer of the state index, and of a change's origin. Only ON CONFLICT DO UPDATE: the outer statement's conflict clause would
-    /// override an OR REPLACE.
+    /// The only writer of the state index, and of a change's origin. Only ON CONFLICT DO UPDATE: the outer
+    /// statement's conflict clause would override an OR REPLACE.
     public static let applyTrigger = """
         CREATE TRIGGER tidings_apply AFTER INSERT ON tidings_journal BEGIN
           INSERT INTO tidings_state(entity, id, business, seq, born, version, dead)

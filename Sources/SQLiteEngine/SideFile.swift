@@ -16,7 +16,9 @@ public struct ServedMark: Hashable, Sendable {
     public var clean: Bool
 
     var line: String {
-        "tidings-served 1 \(epoch) \(seq) \(nonce.rawValue) \(boot.isEmpty ? "-" : boot) \(clean ? "clean" : "running")\n"
+        let boot = boot.isEmpty ? "-" : boot
+        let state = clean ? "clean" : "running"
+        return "tidings-served 1 \(epoch) \(seq) \(nonce.rawValue) \(boot) \(state)\n"
     }
 
     init(head: Head, boot: String, clean: Bool) {

@@ -38,6 +38,7 @@ public final class LabelledCounter<Label: MetricLabel>: Metric {
     private let label: StaticString
     private let cells: [Label: Cell]
 
+    /// One label's count. From any lane.
     private final class Cell: Sendable {
         let count = Atomic<Int>(0)
     }

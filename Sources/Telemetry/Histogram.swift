@@ -11,6 +11,7 @@ public final class Histogram: Metric {
     private let cells: [Cell]
     private let sumMicroseconds = Atomic<Int64>(0)
 
+    /// One bucket. From any lane.
     private final class Cell: Sendable {
         let count = Atomic<Int>(0)
     }
@@ -31,7 +32,8 @@ public final class Histogram: Metric {
             !bounds.isEmpty && zip(bounds, bounds.dropFirst()).allSatisfy(<), "\(name): bounds ascend")
     }
 
-    /// - Complexity: A handful of comparisons, two relaxed additions. What seems negative (a clock was set) is zero.
+    /// - Complexity: A handful of comparisons, two relaxed additions. Less than nothing (a clock was set)
+    ///   is zero.
     public func observe(_ duration: Duration) {
         let value = max(0, duration.microseconds)
         let index = boundsMicroseconds.firstIndex { value <= $0 } ?? boundsMicroseconds.count

@@ -2,7 +2,7 @@
 
 import Synchronization
 
-/// Collects values from any thread, in order.
+/// Collects values, in order. From any lane.
 public final class Recorder<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])
 

@@ -19,7 +19,7 @@ public struct Answer: Sendable {
     public var json: [String: Any]? { (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] }
 }
 
-/// One connection. Not shared between threads.
+/// One connection to a gateway. Lives on the thread of its test.
 public final class TillSocket {
     private let descriptor: Int32
     private var buffer: [UInt8] = []

@@ -1,5 +1,5 @@
-// What the hooks cost a writer: wall time of a one-row transaction at synchronous=FULL with and without them, and the CPU
-// time of a row with a cached statement, with one prepared anew, and in bulk.
+// What the hooks cost a writer: wall time of a one-row transaction at synchronous=FULL with and without them,
+// and the CPU time of a row with a cached statement, with one prepared anew, and in bulk.
 
 import ArgumentParser
 import Domain
@@ -10,7 +10,8 @@ import SQLiteEngine
 import Settings
 
 struct HooksBench: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "hooks", abstract: "The hooks' cost to a writer.")
+    static let configuration = CommandConfiguration(
+        commandName: "hooks", abstract: "The hooks' cost to a writer.")
 
     @Option(help: "Products in the table.") var rows = 20_000
     @Option(help: "One-row transactions a measurement.") var transactions = 2_000
@@ -29,7 +30,9 @@ struct HooksBench: ParsableCommand {
         print("a one-row transaction on a table of \(rows) products, µs          bare   hooked")
         func line(_ title: String, _ path: KeyPath<Cost, Double>, _ note: String) {
             let (a, b) = (bare[keyPath: path], hooked[keyPath: path])
-            print("  \(title.padding(toLength: 52, withPad: " ", startingAt: 0)) \(a.text(1))   \(b.text(1))   \(note)")
+            print(
+                "  \(title.padding(toLength: 52, withPad: " ", startingAt: 0)) \(a.text(1))   \(b.text(1))   \(note)"
+            )
         }
         line("wall, UPDATE, synchronous=FULL", \.wall, "\((hooked.wall / bare.wall).text()) ×")
         line("CPU, UPDATE, cached statement", \.cached, "")
@@ -44,7 +47,8 @@ struct HooksBench: ParsableCommand {
     }
 
     private func measure(hooked: Bool) throws -> Cost {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tidings-bench-\(UUID().uuidString)")
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tidings-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let shop = ShopDatabase(
@@ -65,7 +69,8 @@ struct HooksBench: ParsableCommand {
 
     private func costs(_ writer: RawWriter) throws -> Cost {
         var cost = Cost()
-        let update = try writer.prepare("UPDATE products SET price = ?1 || '.00' WHERE id = ?1 * 7919 % \(rows) + 1")
+        let update = try writer.prepare(
+            "UPDATE products SET price = ?1 || '.00' WHERE id = ?1 * 7919 % \(rows) + 1")
         let insert = try writer.prepare("INSERT INTO products(business_id, name) VALUES (1, 'n' || ?1)")
         let bulk = try writer.prepare("UPDATE products SET price = ?1 || '.00' WHERE id <= 10000")
         var number: Int64 = 0
@@ -85,10 +90,13 @@ struct HooksBench: ParsableCommand {
         cost.fresh = try cpu {
             for _ in 0..<transactions {
                 number += 1
-                try writer.run("UPDATE products SET price = '\(number).00' WHERE id = \(number * 7_919 % Int64(rows) + 1)")
+                try writer.run(
+                    "UPDATE products SET price = '\(number).00' WHERE id = \(number * 7_919 % Int64(rows) + 1)"
+                )
             }
         }
-        cost.bulk = try cpu { for number in 1...10 { try bulk.run(Int64(number)) } } * Double(transactions) / 100_000
+        cost.bulk =
+            try cpu { for number in 1...10 { try bulk.run(Int64(number)) } } * Double(transactions) / 100_000
         return cost
     }
 
@@ -135,7 +143,9 @@ struct HooksBench: ParsableCommand {
 
     func prepare(_ sql: String) throws -> Prepared {
         var handle: OpaquePointer?
-        guard unsafe sqlite3_prepare_v2(connection, sql, -1, &handle, nil) == SQLITE_OK, let handle = unsafe handle else {
+        guard unsafe sqlite3_prepare_v2(connection, sql, -1, &handle, nil) == SQLITE_OK,
+            let handle = unsafe handle
+        else {
             throw Failed(message: unsafe String(cString: sqlite3_errmsg(connection)))
         }
         return unsafe Prepared(handle: handle)

@@ -1,6 +1,6 @@
-// From a commit in another process to its event in a till's hands. The committing process is this program again; both read
-// the same CLOCK_MONOTONIC. A commit's moment is taken before COMMIT is asked for, so that the wait for the disk, the
-// journal, the hooks, the tailing and the encoding are all inside the figure.
+// From a commit in another process to its event in a till's hands. The committing process is this program
+// again; both read the same CLOCK_MONOTONIC. A commit's moment is taken before COMMIT is asked for, so that
+// the wait for the disk, the journal, the hooks, the tailing and the encoding are all inside the figure.
 
 import ArgumentParser
 import CLinux
@@ -33,7 +33,8 @@ struct LatencyBench: ParsableCommand {
                 "\(count)".leftPadded(7), "\(businesses)".leftPadded(11), "\(commits)".leftPadded(9),
                 figures.map { $0.text(2).leftPadded(9) }.joined(separator: " "), "\(lost)".leftPadded(6))
             printJSON([
-                "bench": "latency", "streams": count, "businesses": businesses, "rate": rate, "p50_ms": figures[0],
+                "bench": "latency", "streams": count, "businesses": businesses, "rate": rate,
+                "p50_ms": figures[0],
                 "p99_ms": figures[1], "max_ms": figures[2], "received": summary.count, "lost": lost,
             ])
         }
@@ -71,7 +72,8 @@ struct LatencyBench: ParsableCommand {
         let writer = Process()
         writer.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
         writer.arguments = [
-            "latency", "--tidings", tidings, "--commit-to", gateway.database, "--commits", "\(commits)", "--rate",
+            "latency", "--tidings", tidings, "--commit-to", gateway.database, "--commits", "\(commits)",
+            "--rate",
             "\(rate)", "--businesses", "\(businesses)",
         ]
         try writer.run()
@@ -94,7 +96,8 @@ final class BenchGateway {
     var database: String { directory.appendingPathComponent("shop.db").path }
 
     init(tidings: String, businesses: Int, tokensEach: Int) throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("tidings-bench-\(UUID().uuidString)")
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tidings-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let settings = [
             "database.path=\(directory.path)/shop.db", "database.gateway_path=\(directory.path)/gateway.db",
@@ -116,13 +119,16 @@ final class BenchGateway {
         var tokens: [[String]] = []
         for number in 1...businesses {
             _ = try command(["business", "create", "bench \(number)"])
-            tokens.append(try (0..<tokensEach).map { _ in try command(["token", "create", "--business", "\(number)"]) })
+            tokens.append(
+                try (0..<tokensEach).map { _ in try command(["token", "create", "--business", "\(number)"]) })
         }
         self.tokens = tokens
         let queue = try DatabaseQueue(path: directory.appendingPathComponent("shop.db").path)
         try queue.inDatabase { db in
             for number in 1...businesses {
-                try db.execute(sql: "INSERT INTO products(id, business_id, name) VALUES (?1, ?1, 'x')", arguments: [number])
+                try db.execute(
+                    sql: "INSERT INTO products(id, business_id, name) VALUES (?1, ?1, 'x')",
+                    arguments: [number])
             }
         }
         process.executableURL = URL(fileURLWithPath: tidings)
@@ -131,8 +137,9 @@ final class BenchGateway {
         process.standardOutput = output
         try process.run()
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard let port = line.split(separator: " ").first(where: { $0.hasPrefix("http://") })
-            .flatMap({ $0.split(separator: ":").last }).flatMap({ UInt16($0) })
+        guard
+            let port = line.split(separator: " ").first(where: { $0.hasPrefix("http://") })
+                .flatMap({ $0.split(separator: ":").last }).flatMap({ UInt16($0) })
         else { throw SocketFailure(description: "the gateway did not start: \(line)") }
         self.port = port
     }
@@ -144,7 +151,8 @@ final class BenchGateway {
     }
 }
 
-/// Many streams read by one thread over epoll: time is looked at once a batch of readiness, and only stamps are parsed.
+/// Many streams read by one thread over epoll: time is looked at once a batch of readiness, and only stamps
+/// are parsed.
 final class TillCrowd {
     private let epoll: Int32
     private var sockets: [Int32] = []
@@ -185,7 +193,9 @@ final class TillCrowd {
                 unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard descriptor >= 0, result == 0 else { throw SocketFailure(description: "connect: errno \(errno)") }
+        guard descriptor >= 0, result == 0 else {
+            throw SocketFailure(description: "connect: errno \(errno)")
+        }
         return descriptor
     }
 
@@ -194,7 +204,9 @@ final class TillCrowd {
         var ready = 0
         let end = Date().addingTimeInterval(60)
         while ready < sockets.count {
-            guard Date() < end else { throw SocketFailure(description: "\(ready) of \(sockets.count) streams became ready") }
+            guard Date() < end else {
+                throw SocketFailure(description: "\(ready) of \(sockets.count) streams became ready")
+            }
             poll { bytes, _ in ready += Self.occurrences(of: Array("event: ready".utf8), in: bytes) }
         }
     }
@@ -231,7 +243,8 @@ final class TillCrowd {
     private static func occurrences(of needle: [UInt8], in bytes: ArraySlice<UInt8>) -> Int {
         guard bytes.count >= needle.count else { return 0 }
         return (bytes.startIndex...(bytes.endIndex - needle.count)).reduce(0) { sum, start in
-            bytes[start] == needle[0] && bytes[start..<(start + needle.count)].elementsEqual(needle) ? sum + 1 : sum
+            bytes[start] == needle[0] && bytes[start..<(start + needle.count)].elementsEqual(needle)
+                ? sum + 1 : sum
         }
     }
 }

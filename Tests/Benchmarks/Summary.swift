@@ -20,7 +20,9 @@ struct Summary {
 
 /// One line of JSON, for programs.
 func printJSON(_ object: [String: Any]) {
-    guard let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]) else { return }
+    guard let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]) else {
+        return
+    }
     print(String(decoding: data, as: UTF8.self))
 }
 

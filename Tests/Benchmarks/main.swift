@@ -1,4 +1,5 @@
-// `tidings-bench`: programs that time things. One file a subcommand; each prints a table for people and one line of JSON.
+// `tidings-bench`: programs that time things. One file a subcommand; each prints a table for people and one
+// line of JSON.
 
 import ArgumentParser
 

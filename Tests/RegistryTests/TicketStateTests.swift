@@ -22,11 +22,11 @@ import Testing
         Case(testDescription: "fresh, last moment", second: 59, honoured: true),
         Case(testDescription: "never used, too late", second: 60, honoured: false),
         Case(
-            testDescription: "never used, a cookie proves nothing", cookie: true, second: 60, honoured: false),
+            testDescription: "never used, cookie or not", cookie: true, second: 60, honoured: false),
         Case(testDescription: "first answer lost", isUsed: true, second: 59, honoured: true),
         Case(testDescription: "first answer lost, too late", isUsed: true, second: 60, honoured: false),
         Case(
-            testDescription: "not ready, own cookie", isUsed: true, cookie: true, second: 500, honoured: true),
+            testDescription: "not ready, a cookie", isUsed: true, cookie: true, second: 500, honoured: true),
         Case(testDescription: "ready, no cookie", isUsed: true, wasReady: true, second: 5, honoured: false),
         Case(
             testDescription: "ready, own cookie", isUsed: true, wasReady: true, cookie: true, second: 5,

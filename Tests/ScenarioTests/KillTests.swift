@@ -43,7 +43,8 @@ import TidingsTesting
         #expect(wrong.isEmpty, "\(wrong.prefix(5))")
         #expect(till.resets == 0, "a kill is not a new history")
         print(
-            "kills: \(Self.kills), \(till.till.checkpoints.count) copies compared, first event at most \(slowest) s after a start"
+            "kills: \(Self.kills), \(till.till.checkpoints.count) copies compared,",
+            "first event at most \(slowest) s after a start"
         )
         #expect(slowest < 5)
     }

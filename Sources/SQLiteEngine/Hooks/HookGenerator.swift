@@ -1,13 +1,13 @@
-// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction, whoever
-// writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
+// Model hooks: triggers that leave a trace of every write in the journal, in the writer's own transaction,
+// whoever writes. Plain SQL, no functions of ours, so that any SQLite client runs them.
 //
 // Rules that cost somebody data before they were rules (docs/ARCHITECTURE.md § Hooks):
-// - only ON CONFLICT DO UPDATE / DO NOTHING inside: the outer statement's conflict clause overrides OR REPLACE;
+// - only ON CONFLICT DO UPDATE / DO NOTHING inside: an outer conflict clause overrides OR REPLACE;
 // - `+NEW.id` against untyped keys: without the plus no index is used, and every write scans;
 // - a NULL business makes no journal row, and never fails the writer;
 // - delete hooks take the business from the state index, never from OLD: after a cascade the parent is gone;
-// - a REPLACE through a second UNIQUE key deletes without a delete trigger: BEFORE hooks note possible victims,
-//   AFTER hooks journal those that are gone. Right with `recursive_triggers` off and on.
+// - a REPLACE through a second UNIQUE key deletes without a delete trigger: BEFORE hooks note possible
+//   victims, AFTER hooks journal those that are gone. Right with `recursive_triggers` off and on.
 
 public import Domain
 
@@ -20,7 +20,8 @@ public struct Hook: Hashable, Sendable {
 
 /// Writes the hooks of a catalogue. A value.
 public struct HookGenerator: Sendable {
-    /// Whether the state index's version is written back to the row (embedded), or the row is left alone (attached).
+    /// Whether the state index's version is written back to the row (embedded), or the row is left alone
+    /// (attached).
     public let writesVersionBack: Bool
 
     public init(writesVersionBack: Bool) { self.writesVersionBack = writesVersionBack }
@@ -43,13 +44,16 @@ public struct HookGenerator: Sendable {
             hooks.append(
                 Hook(
                     name: name, table: entity.table,
-                    sql: "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"))
+                    sql:
+                        "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"
+                ))
         }
         let life = [parts.journalLife] + parts.writeBack
         add("bi", "BEFORE INSERT", parts.noteVictims(isUpdate: false))
         add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)")] + life)
-        // Only statements that set a column of a UNIQUE key pay for victims: a statement is compiled with every trigger
-        // whose columns it sets, and that is most of what an application pays which prepares each statement anew.
+        // Only statements that set a column of a UNIQUE key pay for victims: a statement is compiled with
+        // every trigger whose columns it sets, and that is most of what an application pays which prepares
+        // each statement anew.
         add("bu", "BEFORE UPDATE OF \(parts.keyColumns)", parts.noteVictims(isUpdate: true))
         add("uv", "AFTER UPDATE OF \(parts.keyColumns)", parts.journalVictims)
         add(
@@ -101,11 +105,14 @@ private struct HookParts {
         newVersion = "max(\(column.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
 
         let visible =
-            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn].compactMap(\.self)
+            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn]
+            .compactMap(\.self)
             .map(quoted) + [businessColumn].compactMap(\.self) + entity.fields.map { quoted($0.column) }
         var changes = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }
         // A new version alone is a change too, unless it is the one that was just written back.
-        if let column { changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))") }
+        if let column {
+            changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))")
+        }
         isVisibleChange = changes.joined(separator: "\n  OR ")
         if let column, writesVersionBack {
             writeBack = [
@@ -122,7 +129,8 @@ private struct HookParts {
     private static func literal(_ key: Key) -> String {
         switch key {
         case .integer(let value): String(value)
-        case .text(let value): "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        case .text(let value):
+            "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         }
     }
 

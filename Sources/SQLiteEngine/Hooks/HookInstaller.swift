@@ -132,7 +132,8 @@ public struct HookInstaller {
         let rows = try Row.fetchAll(
             db,
             sql:
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidings\\_%' ESCAPE '\\'"
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE "
+                + "'tidings\\_%' ESCAPE '\\'"
         )
         return Dictionary(uniqueKeysWithValues: rows.map { ($0["name"], $0["sql"]) })
     }

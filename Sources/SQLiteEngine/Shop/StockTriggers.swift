@@ -41,7 +41,8 @@ struct StockTriggers {
     }
 
     private func trigger(_ name: String, _ event: String, _ body: [String]) -> String {
-        "CREATE TRIGGER shop_\(document)_\(name) \(event) BEGIN\n\(body.map { "  " + $0 + ";\n" }.joined())END"
+        let statements = body.map { "  " + $0 + ";\n" }.joined()
+        return "CREATE TRIGGER shop_\(document)_\(name) \(event) BEGIN\n\(statements)END"
     }
 
     /// An item that was written, in its document as it stands.
