@@ -157,7 +157,9 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["Gateway", "Domain", "Lanes", "HTTP", "Settings", "Registry", "TidingsTesting"],
+            dependencies: ["Gateway", "Domain", "Lanes", "HTTP", "Settings", "Registry", "TidingsTesting",
+                .product(name: "Logging", package: "swift-log"),
+           ],
             swiftSettings: house),
         .testTarget(
             name: "ScenarioTests",

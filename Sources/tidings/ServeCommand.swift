@@ -21,8 +21,8 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let settings = try source.load().configuration
         let catalogue = try Catalogue.load(settings)
-        var log = Logger(label: "tidings")
-        log.logLevel = Logger.Level(rawValue: settings.logs.level.rawValue) ?? .info
+        let level = Logger.Level(rawValue: settings.logs.level.rawValue) ?? .info
+        let log = Logger(label: "tidings") { _ in LineLog(format: settings.logs.format, level: level) }
         let gateway: Gateway
         do {
             gateway = try Gateway.start(configuration: settings, catalogue: catalogue, log: log)
