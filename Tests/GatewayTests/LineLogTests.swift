@@ -25,12 +25,16 @@ import TidingsTesting
         let hostile = "a\r\nb\u{1B}[31m\u{0}\u{2028}\u{85} level=error"
         let lines = lines(format) { $0.info("\(hostile)", metadata: ["agent": "\(hostile)"]) }
         #expect(lines.count == 1)
-        #expect(lines[0].unicodeScalars.dropLast().allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) })
+        #expect(
+            lines[0].unicodeScalars.dropLast().allSatisfy {
+                $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value)
+            })
         #expect(lines[0].hasSuffix("\n") && !lines[0].dropLast().contains("\n"))
     }
 
     @Test(arguments: [
-        "Authorization: Bearer 17|\(secret)", "token 17|\(secret) was refused", "GET /sync/stream?ticket=\(secret)&x=1",
+        "Authorization: Bearer 17|\(secret)", "token 17|\(secret) was refused",
+        "GET /sync/stream?ticket=\(secret)&x=1",
         "cookie tidings_ab12cd34=\(secret); other=1", "bearer \(secret)", "?sync_token=1&token=\(secret)",
     ])
     func whatReadsLikeASecretIsNotWritten(_ text: String) {

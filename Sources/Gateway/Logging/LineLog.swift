@@ -1,6 +1,7 @@
-// Logs as lines on standard error: text for people, JSON for machines. One event is one line whatever a client sent:
-// control characters are escaped. Secrets do not get here in the first place (`Secret` prints as dots, paths are logged
-// without their query); a last look over every line takes out what reads like one all the same.
+// Logs as lines on standard error: text for people, JSON for machines. One event is one line whatever a
+// client sent: control characters are escaped. Secrets do not get here in the first place (`Secret` prints
+// as dots, paths are logged without their query); a last look over every line takes out what reads like one
+// all the same.
 
 import Domain
 import Glibc
@@ -34,8 +35,10 @@ public struct LineLog: LogHandler {
 
     public func log(event: LogEvent) {
         let level = event.level
-        let all = metadata.merging(event.metadata ?? [:]) { $1 }.map { ($0.key, Redaction.redacted("\($0.value)")) }
-            .sorted { $0.0 < $1.0 }
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }.map {
+            ($0.key, Redaction.redacted("\($0.value)"))
+        }
+        .sorted { $0.0 < $1.0 }
         let text = Redaction.redacted("\(event.message)")
         write(format == .json ? json(level, text, all) : plain(level, text, all))
     }
@@ -68,7 +71,8 @@ public struct LineLog: LogHandler {
         var out = ""
         for scalar in text.unicodeScalars {
             switch scalar.value {
-            case 0..<0x20, 0x7F...0x9F, 0x2028, 0x2029: out += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            case 0..<0x20, 0x7F...0x9F, 0x2028, 0x2029:
+                out += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
             case 0x22 where quoting: out += "\\\""
             default: out.unicodeScalars.append(scalar)
             }
