@@ -9,6 +9,13 @@ public struct StreamEvent: Hashable, Sendable {
     public var lastEventID: String
     /// Whether this very event carried an id.
     public var carriedID: Bool
+
+    public init(type: String, data: String, lastEventID: String, carriedID: Bool) {
+        self.type = type
+        self.data = data
+        self.lastEventID = lastEventID
+        self.carriedID = carriedID
+    }
 }
 
 /// Takes bytes, yields events.

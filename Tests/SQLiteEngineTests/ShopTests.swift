@@ -1,0 +1,137 @@
+// The embedded shop: stock that always adds up, indexes the planner uses, a newer schema refused, hooks that say
+// whether they are in step.
+
+import Domain
+import Foundation
+import GRDB
+import SQLiteEngine
+import Testing
+
+@Suite struct ShopTests {
+    /// Stock that is not opening + purchased − sold, in thousandths.
+    static let wrongStock = """
+        WITH moved(variant_id, warehouse_id, q) AS (
+          SELECT i.variant_id, d.warehouse_id, round(i.quantity * 1000) FROM purchase_items i
+            JOIN purchases d ON d.id = i.purchase_id WHERE i.deleted_at IS NULL AND d.deleted_at IS NULL
+          UNION ALL
+          SELECT i.variant_id, d.warehouse_id, -round(i.quantity * 1000) FROM sale_items i
+            JOIN sales d ON d.id = i.sale_id WHERE i.deleted_at IS NULL AND d.deleted_at IS NULL)
+        SELECT s.variant_id || '@' || s.warehouse_id || ': ' || s.quantity FROM stocks s
+        WHERE round(s.quantity * 1000) <> round(s.opening * 1000)
+          + coalesce((SELECT sum(q) FROM moved m
+              WHERE m.variant_id = s.variant_id AND m.warehouse_id = s.warehouse_id), 0)
+        """
+
+    @Test func stockIsOpeningPlusPurchasedMinusSoldWhateverIsWritten() throws {
+        let fixture = try HookFixture()
+        try fixture.write(
+            """
+            INSERT INTO products(id,business_id,name) VALUES(1,1,'p');
+            INSERT INTO product_variants(id,business_id,product_id) VALUES(1,1,1),(2,1,1),(3,1,1);
+            INSERT INTO warehouses(id,business_id,name) VALUES(1,1,'a'),(2,1,'b');
+            INSERT INTO stocks(business_id,variant_id,warehouse_id,opening,quantity)
+              VALUES(1,1,1,'10.500','10.500'),(1,2,1,'4.000','4.000');
+            """)
+        var random = SystemRandomNumberGenerator()
+        func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        var statements: [String] = []
+        for step in 1...160 {
+            let (kind, reference) = step % 2 == 0 ? ("sale", "sale_id") : ("purchase", "purchase_id")
+            let document = number(1...8)
+            let item = number(1...20)
+            let quantity = "\(number(0...9)).\(number(100...999))"
+            switch number(0...8) {
+            case 0:
+                statements.append(
+                    "INSERT INTO \(kind)s(id,business_id,warehouse_id) VALUES(\(document),1,\(number(1...2))) "
+                        + "ON CONFLICT(id) DO UPDATE SET warehouse_id=excluded.warehouse_id;")
+            case 1...4:
+                statements.append(
+                    "INSERT INTO \(kind)_items(id,business_id,\(reference),variant_id,quantity) "
+                        + "SELECT \(item),1,\(document),\(number(1...3)),'\(quantity)' "
+                        + "WHERE EXISTS(SELECT 1 FROM \(kind)s WHERE id=\(document)) "
+                        + "ON CONFLICT(id) DO UPDATE SET quantity=excluded.quantity, variant_id=excluded.variant_id;")
+            case 5: statements.append("UPDATE \(kind)_items SET deleted_at='x' WHERE id=\(item);")
+            case 6: statements.append("UPDATE \(kind)_items SET deleted_at=NULL WHERE id=\(item);")
+            case 7:
+                statements.append(
+                    "UPDATE \(kind)s SET deleted_at=CASE WHEN deleted_at IS NULL THEN 'x' END WHERE id=\(document);")
+            default:
+                statements.append(
+                    "DELETE FROM \(kind)\(number(0...1) == 0 ? "s WHERE id=\(document)" : "_items WHERE id=\(item)");")
+            }
+            if step % 20 == 0 {
+                try fixture.write(statements.joined(separator: "\n"))
+                #expect(try fixture.one(Self.wrongStock) == nil, "\(statements)")
+                statements = []
+            }
+        }
+        #expect(try fixture.count("SELECT count(*) FROM stocks") > 2, "nothing moved")
+        #expect(try fixture.differences().isEmpty)
+    }
+
+    @Test func everySyncedTableHasItsIndexesAndThePlannerUsesThem() throws {
+        let fixture = try HookFixture()
+        try fixture.queue.read { db in
+            for entity in fixture.catalogue.entities {
+                for (suffix, column) in [("sync", "updated_at"), ("deleted", "deleted_at"), ("created", "created_at")] {
+                    let plan = try Row.fetchAll(
+                        db,
+                        sql: "EXPLAIN QUERY PLAN SELECT id FROM \(entity.table) WHERE business_id = 1 AND \(column) > 'x'"
+                    ).map { $0["detail"] as String }.joined()
+                    #expect(plan.contains("idx_\(entity.table)_\(suffix)"), "\(entity.name): \(plan)")
+                }
+            }
+        }
+    }
+
+    @Test func aNewerSchemaIsRefusedInOneSentence() throws {
+        let fixture = try HookFixture()
+        try fixture.write("PRAGMA user_version = 99;")
+        let error = #expect(throws: NewerSchema.self) { try fixture.shop.create() }
+        #expect(error?.description.contains("schema 99") == true)
+        #expect(error?.description.contains("\n") == false)
+    }
+
+    // MARK: Installing
+
+    @Test func hooksSayWhetherTheyAreInStep() throws {
+        let fixture = try HookFixture()
+        let installer = fixture.shop.installer(try fixture.shop.file.open(.writer))
+        #expect(try installer.status().isInStep)
+        try fixture.write("DROP TRIGGER tidings_brands_u;")
+        #expect(try installer.status().missing == ["tidings_brands_u"])
+        try fixture.write(
+            """
+            DROP TRIGGER tidings_units_d;
+            CREATE TRIGGER tidings_units_d AFTER DELETE ON units BEGIN SELECT 1; END;
+            CREATE TRIGGER tidings_own AFTER DELETE ON units BEGIN SELECT 1; END;
+            """)
+        let status = try installer.status()
+        #expect(status.different == ["tidings_units_d"] && status.surplus == ["tidings_own"])
+        try installer.install()
+        #expect(try installer.status().isInStep)
+    }
+
+    @Test func rowsThatWereThereBeforeAreAdoptedAsKnown() throws {
+        let fixture = try HookFixture()
+        let installer = fixture.shop.installer(try fixture.shop.file.open(.writer))
+        try installer.remove()
+        #expect(try fixture.count("SELECT count(*) FROM sqlite_master WHERE name LIKE 'tidings%'") == 0)
+        #expect(try fixture.count("SELECT count(*) FROM sqlite_master WHERE name LIKE 'shop_sales%'") > 0)
+        try fixture.write(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 1300)
+            INSERT INTO products(business_id,name,version) SELECT 1,'p'||i, i%5+1 FROM n;
+            UPDATE products SET deleted_at='x' WHERE id%10=0;
+            UPDATE products SET business_id=NULL WHERE id=1;
+            """)
+        try installer.install()
+        #expect(try fixture.differences().isEmpty)
+        #expect(try fixture.count("SELECT count(*) FROM tidings_journal WHERE op=5") == 1_169)
+        #expect(try fixture.count("SELECT max(born) FROM tidings_state WHERE entity=1") == 0)
+        let rows = try fixture.journalRows
+        try installer.install()
+        #expect(try fixture.journalRows == rows, "adopted once")
+    }
+}
