@@ -108,14 +108,7 @@ public final class SQLiteChangeSource: ChangeSource {
             identity: file.identity, poll: poll,
             version: poll.inDatabase { try RawStatement($0, "PRAGMA data_version") }, read: read,
             journal: read.inDatabase { try JournalStatements($0) },
-            rows: read.inDatabase { db in
-                try RawStatement(
-                    db,
-                    """
-                    SELECT seq, entity, business, id, op, version, was, at, nonce, device, operation
-                    FROM tidings_journal WHERE seq > ?1 AND seq <= ?2 ORDER BY seq
-                    """)
-            })
+            rows: read.inDatabase { try RawStatement($0, JournalRow.select) })
     }
 
     /// Counts every business from the state index: one scan, at start and in a new history.
@@ -152,7 +145,7 @@ public final class SQLiteChangeSource: ChangeSource {
         connections.rows.bind(1, position.seq.rawValue)
         connections.rows.bind(2, head.seq.rawValue)
         try connections.rows.forEach { row in
-            guard let change = Self.change(row) else { return }
+            guard let change = JournalRow.change(row) else { return }
             gathering.add(change)
             if change.seq > counted.seq { batch.append(change) }
             if batch.count >= 4_096 {
@@ -165,20 +158,6 @@ public final class SQLiteChangeSource: ChangeSource {
             from: position, head: head,
             businesses: try gathering.businesses.map { try encode($0, db) },
             rows: gathering.rows, oldestWrite: gathering.oldestWrite)
-    }
-
-    /// A row of the journal; nil for what no catalogue knows (an entity of a newer version, a key of no
-    /// type).
-    private static func change(_ row: RawStatement) -> Change? {
-        guard let entity = EntityNumber(Int(row.integer(1))), let business = row.key(2), let id = row.key(3),
-            let operation = Operation(rawValue: Int(row.integer(4)))
-        else { return nil }
-        return Change(
-            seq: Seq(row.integer(0)), business: BusinessID(business),
-            record: RecordReference(entity: entity, id: id), operation: operation, version: row.integer(5),
-            was: row.isNull(6) ? nil : row.integer(6), writtenAtMilliseconds: row.integer(7),
-            nonce: NonceTag(nonce: row.integer(8)),
-            origin: row.isNull(10) ? nil : Origin(device: row.text(9), operation: row.text(10)))
     }
 
     private func encode(_ gathered: GatheredBusiness, _ db: Database) throws -> BusinessChanges {

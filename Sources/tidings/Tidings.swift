@@ -23,7 +23,8 @@ struct Tidings: ParsableCommand {
         version: "tidings 0.1.0",
         subcommands: [
             ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
-            TokenCommand.self, HooksCommand.self, DemoCommand.self, ConfigCommand.self,
+            TokenCommand.self, HooksCommand.self, DemoCommand.self, TailCommand.self,
+            ConfigCommand.self,
         ])
 }
 

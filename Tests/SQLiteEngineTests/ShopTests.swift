@@ -1,5 +1,5 @@
-// The embedded shop: stock that always adds up, indexes the planner uses, a newer schema refused, hooks that say
-// whether they are in step.
+// The embedded shop: stock that always adds up, indexes the planner uses, a newer schema refused, hooks that
+// say whether they are in step.
 
 import Domain
 import Foundation
@@ -50,15 +50,19 @@ import Testing
                     "INSERT INTO \(kind)_items(id,business_id,\(reference),variant_id,quantity) "
                         + "SELECT \(item),1,\(document),\(number(1...3)),'\(quantity)' "
                         + "WHERE EXISTS(SELECT 1 FROM \(kind)s WHERE id=\(document)) "
-                        + "ON CONFLICT(id) DO UPDATE SET quantity=excluded.quantity, variant_id=excluded.variant_id;")
+                        + "ON CONFLICT(id) DO UPDATE SET quantity=excluded.quantity, "
+                        + "variant_id=excluded.variant_id;"
+                )
             case 5: statements.append("UPDATE \(kind)_items SET deleted_at='x' WHERE id=\(item);")
             case 6: statements.append("UPDATE \(kind)_items SET deleted_at=NULL WHERE id=\(item);")
             case 7:
                 statements.append(
-                    "UPDATE \(kind)s SET deleted_at=CASE WHEN deleted_at IS NULL THEN 'x' END WHERE id=\(document);")
+                    "UPDATE \(kind)s SET deleted_at=CASE WHEN deleted_at IS NULL THEN 'x' END WHERE id=\(document);"
+                )
             default:
                 statements.append(
-                    "DELETE FROM \(kind)\(number(0...1) == 0 ? "s WHERE id=\(document)" : "_items WHERE id=\(item)");")
+                    "DELETE FROM \(kind)\(number(0...1) == 0 ? "s WHERE id=\(document)" : "_items WHERE id=\(item)");"
+                )
             }
             if step % 20 == 0 {
                 try fixture.write(statements.joined(separator: "\n"))
@@ -74,10 +78,13 @@ import Testing
         let fixture = try HookFixture()
         try fixture.queue.read { db in
             for entity in fixture.catalogue.entities {
-                for (suffix, column) in [("sync", "updated_at"), ("deleted", "deleted_at"), ("created", "created_at")] {
+                for (suffix, column) in [
+                    ("sync", "updated_at"), ("deleted", "deleted_at"), ("created", "created_at"),
+                ] {
                     let plan = try Row.fetchAll(
                         db,
-                        sql: "EXPLAIN QUERY PLAN SELECT id FROM \(entity.table) WHERE business_id = 1 AND \(column) > 'x'"
+                        sql:
+                            "EXPLAIN QUERY PLAN SELECT id FROM \(entity.table) WHERE business_id = 1 AND \(column) > 'x'"
                     ).map { $0["detail"] as String }.joined()
                     #expect(plan.contains("idx_\(entity.table)_\(suffix)"), "\(entity.name): \(plan)")
                 }

@@ -1,5 +1,5 @@
-// The checker is checked: each rule of the stream is broken on purpose, and the reference till notices. A wrong id is a
-// lost change: breaking one of these lost data in 30 to 258 of 500 modelled histories.
+// The checker is checked: each rule of the stream is broken on purpose, and the reference till notices. A
+// wrong id is a lost change: breaking one of these lost data in 30 to 258 of 500 modelled histories.
 
 import Domain
 import Foundation
@@ -14,7 +14,8 @@ import TidingsTesting
         Head(epoch: epoch, seq: Seq(seq), nonce: .none).token(for: scope, generation: 1).text
     }
 
-    static func event(_ type: String, id: String, from: Int64, to: Int64, _ more: String = "") -> StreamEvent {
+    static func event(_ type: String, id: String, from: Int64, to: Int64, _ more: String = "") -> StreamEvent
+    {
         let data = #"{"epoch":"\#(epoch)","from":\#(from),"to":\#(to)\#(more)}"#
         return StreamEvent(type: type, data: data, lastEventID: id, carriedID: !id.isEmpty)
     }
@@ -25,8 +26,8 @@ import TidingsTesting
         var digest = Digest()
         digest.add(.integer(Int64(record)), version: Int64(version))
         let data =
-            #","data":{"products":{"created":[{"id":\#(record),"version":\#(version)}],"updated":[],"deleted":[],"#
-            + #""total":\#(total),"digest":"\#(digest.hex)"}},"sync_token":"\#(token(to))","has_more":false"#
+            #","data":{"products":{"created":[{"id":\#(record),"version":\#(version)}],"updated":[],"#
+            + #""deleted":[],"total":\#(total),"digest":"\#(digest.hex)"}},"sync_token":"\#(token(to))","has_more":false"#
         return event("change", id: id ?? token(to), from: from, to: to, data)
     }
 
@@ -36,8 +37,8 @@ import TidingsTesting
         till.full(
             Data(
                 (#"{"full":true,"data":{"products":{"created":[],"updated":[],"deleted":[],"total":0,"#
-                    + #""digest":"00000000000000"}},"sync_token":"\#(token(10))","epoch":"\#(epoch)","from":0,"#
-                    + #""to":10,"has_more":false}"#).utf8))
+                    + #""digest":"00000000000000"}},"sync_token":"\#(token(10))","#
+                    + #""epoch":"\#(epoch)","from":0,"to":10,"has_more":false}"#).utf8))
         till.streamOpened()
         return till
     }
@@ -54,7 +55,8 @@ import TidingsTesting
 
     @Test func aLostFrameIsNoticedByWhateverComesNext() {
         for next in [
-            Self.change(from: 12, to: 14, version: 2), Self.event("heartbeat", id: Self.token(14), from: 12, to: 14),
+            Self.change(from: 12, to: 14, version: 2),
+            Self.event("heartbeat", id: Self.token(14), from: 12, to: 14),
             Self.event("ready", id: Self.token(14), from: 12, to: 14),
         ] {
             var till = Self.till()
@@ -76,7 +78,10 @@ import TidingsTesting
             StreamEvent(type: "bye", data: #"{"reason":"drain"}"#, lastEventID: token(10), carriedID: true)
         ),
         ("a total that is not true", change(from: 10, to: 12, total: 2)),
-        ("an event of another epoch", event("heartbeat", id: token(12), from: 10, to: 12).inEpoch("000000000008")),
+        (
+            "an event of another epoch",
+            event("heartbeat", id: token(12), from: 10, to: 12).inEpoch("000000000008")
+        ),
         ("an unknown event", event("news", id: token(12), from: 10, to: 12)),
     ])
     func everyBrokenRuleIsNoticed(_ name: String, _ broken: StreamEvent) {
@@ -89,7 +94,8 @@ import TidingsTesting
         var till = Self.till()
         _ = till.receive(
             StreamEvent(
-                type: "reset", data: #"{"reason":"epoch"}"#, lastEventID: SyncToken.nullText, carriedID: true))
+                type: "reset", data: #"{"reason":"epoch"}"#, lastEventID: SyncToken.nullText, carriedID: true)
+        )
         #expect(till.violations.isEmpty && !till.hasCopy)
         _ = till.receive(Self.event("heartbeat", id: Self.token(14), from: 10, to: 14))
         #expect(!till.violations.isEmpty)
@@ -98,7 +104,8 @@ import TidingsTesting
     @Test func bytesOfAnotherBusinessAreNoticed() {
         var till = Self.till()
         till.foreignCanaries = ["canary-2-"]
-        _ = till.receive(Self.event("heartbeat", id: Self.token(12), from: 10, to: 12, #","x":"canary-2- tea""#))
+        _ = till.receive(
+            Self.event("heartbeat", id: Self.token(12), from: 10, to: 12, #","x":"canary-2- tea""#))
         #expect(!till.violations.isEmpty)
     }
 }
