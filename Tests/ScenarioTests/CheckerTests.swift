@@ -27,7 +27,8 @@ import TidingsTesting
         digest.add(.integer(Int64(record)), version: Int64(version))
         let data =
             #","data":{"products":{"created":[{"id":\#(record),"version":\#(version)}],"updated":[],"#
-            + #""deleted":[],"total":\#(total),"digest":"\#(digest.hex)"}},"sync_token":"\#(token(to))","has_more":false"#
+            + #""deleted":[],"total":\#(total),"digest":"\#(digest.hex)"}},"#
+            + #""sync_token":"\#(token(to))","has_more":false"#
         return event("change", id: id ?? token(to), from: from, to: to, data)
     }
 
