@@ -57,14 +57,6 @@ public enum JournalSchema {
           seq INTEGER NOT NULL
         ) WITHOUT ROWID
         """,
-        // Whose upload the running transaction applies: written before each operation, emptied before COMMIT.
-        """
-        CREATE TABLE IF NOT EXISTS tidings_origin(
-          one INTEGER PRIMARY KEY CHECK(one = 1),
-          device,
-          operation
-        )
-        """,
         // Rows that a REPLACE may be about to delete silently, noted by BEFORE hooks.
         """
         CREATE TABLE IF NOT EXISTS tidings_suspect(
@@ -75,8 +67,8 @@ public enum JournalSchema {
         """,
     ]
 
-    /// The only writer of the state index, and of a change's origin. Only ON CONFLICT DO UPDATE: the outer
-    /// statement's conflict clause would override an OR REPLACE.
+    /// The only writer of the state index. Only ON CONFLICT DO UPDATE: the outer statement's conflict clause
+    /// would override an OR REPLACE.
     public static let applyTrigger = """
         CREATE TRIGGER tidings_apply AFTER INSERT ON tidings_journal BEGIN
           INSERT INTO tidings_state(entity, id, business, seq, born, version, dead)
@@ -85,8 +77,6 @@ public enum JournalSchema {
           ON CONFLICT(entity, id, business) DO UPDATE SET
             seq = NEW.seq, version = NEW.version,
             born = CASE WHEN dead AND NEW.op <> 3 THEN NEW.seq ELSE born END, dead = (NEW.op = 3);
-          UPDATE tidings_journal SET (device, operation) = (SELECT device, operation FROM tidings_origin)
-            WHERE seq = NEW.seq AND EXISTS(SELECT 1 FROM tidings_origin);
         END
         """
 }

@@ -41,6 +41,8 @@ import Testing
         ),
         ("key change", "UPDATE products SET id=30 WHERE id=3;"),
         ("key change with children", "UPDATE products SET id=10 WHERE id=1;"),
+        ("key change by its other name", "UPDATE products SET rowid=30 WHERE id=3;"),
+        ("replace by the key's other name", "UPDATE OR REPLACE products SET _rowid_=3, oid=3 WHERE id=4;"),
         ("key shift", "UPDATE products SET id=id+100 WHERE id IN (3,4);"),
         ("chained key shift", "UPDATE products SET id=5 WHERE id=4; UPDATE products SET id=4 WHERE id=3;"),
         ("business change", "UPDATE products SET business_id=2 WHERE id=3;"),
@@ -155,8 +157,11 @@ import Testing
         let versions = try fixture.one(
             "SELECT group_concat(op||':'||business||':'||version) FROM (SELECT * FROM "
                 + "tidings_journal ORDER BY seq)")
-        #expect(versions == "1:1:1,3:1:2,4:1:3,3:1:4,1:2:5")
-        #expect(try fixture.count("SELECT version FROM brands") == 5, "written back")
+        // The last two by triggers of one statement, which may run in any order.
+        let orders = ["1:1:1,3:1:2,4:1:3,3:1:4,1:2:5", "1:1:1,3:1:2,4:1:3,1:2:4,3:1:4"]
+        #expect(orders.contains(versions ?? ""))
+        let served = try fixture.count("SELECT version FROM tidings_state WHERE business=2")
+        #expect(try fixture.count("SELECT version FROM brands") == served, "written back")
     }
 
     /// A hook that scans costs every writer of a large table 15 ms a row.
@@ -171,8 +176,8 @@ import Testing
                         $0["detail"] as String
                     }
                     let scans = plan.filter {
-                        $0.hasPrefix("SCAN ") && !$0.contains("tidings_origin") && !$0.contains("CONSTANT")
-                            && $0 != "SCAN x" && !$0.contains("tidings_suspect")
+                        $0.hasPrefix("SCAN ") && !$0.contains("CONSTANT") && $0 != "SCAN x"
+                            && !$0.contains("tidings_suspect")
                     }
                     #expect(scans.isEmpty, "\(hook.name): \(scans)\n\(statement)")
                     checked += 1

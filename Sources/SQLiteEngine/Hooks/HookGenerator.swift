@@ -50,15 +50,19 @@ public struct HookGenerator: Sendable {
         }
         let life = [parts.journalLife] + parts.writeBack
         add("bi", "BEFORE INSERT", parts.noteVictims(isUpdate: false))
-        add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)")] + life)
-        // Only statements that set a column of a UNIQUE key pay for victims: a statement is compiled with
-        // every trigger whose columns it sets, and that is most of what an application pays which prepares
-        // each statement anew.
-        add("bu", "BEFORE UPDATE OF \(parts.keyColumns)", parts.noteVictims(isUpdate: true))
-        add("uv", "AFTER UPDATE OF \(parts.keyColumns)", parts.journalVictims)
+        add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)")])
+        add("il", "AFTER INSERT", when: parts.isSomebodys, life)
+        // A statement is compiled with every trigger whose columns it sets, and that is most of what an
+        // application pays which prepares each statement anew: what few statements need has a trigger of its
+        // own. Triggers of one event may run in any order.
+        add("bu", "BEFORE UPDATE OF \(parts.uniqueColumns)", parts.noteVictims(isUpdate: true))
+        add("uv", "AFTER UPDATE OF \(parts.uniqueColumns)", parts.journalVictims)
         add(
-            "u", "AFTER UPDATE", when: parts.isVisibleChange,
-            [parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)")] + life)
+            "ue", "AFTER UPDATE OF \(parts.identityColumns)", when: parts.isAnotherLife,
+            [parts.journalEnded("+OLD.\(parts.key), +NEW.\(parts.key)")])
+        add(
+            "u", "AFTER UPDATE OF \(parts.visibleColumns)",
+            when: "\(parts.isSomebodys) AND (\(parts.isVisibleChange))", life)
         add("d", "AFTER DELETE", [parts.journalDeleted])
         return hooks
     }
@@ -73,10 +77,15 @@ private struct HookParts {
     let isLive: String
     let wasLive: String
     let newVersion: String
-    let isVisibleChange: String
     let writeBack: [String]
     /// The primary key and every column of a further UNIQUE key.
-    let keyColumns: String
+    let uniqueColumns: String
+    /// The columns that say which record of which business a row is, and whether it lives.
+    let identityColumns: String
+    let isAnotherLife: String
+    /// What clients see.
+    let visibleColumns: String
+    let isVisibleChange: String
     private let replaceKeys: [[String]]
 
     private static let into = "INSERT INTO tidings_journal(entity, business, id, op, version, was)"
@@ -86,9 +95,6 @@ private struct HookParts {
         table = quoted(entity.table)
         key = quoted(entity.keyColumn)
         replaceKeys = entity.replaceKeys
-        var columns = [entity.keyColumn]
-        for column in entity.replaceKeys.joined() where !columns.contains(column) { columns.append(column) }
-        keyColumns = columns.map(quoted).joined(separator: ", ")
         let businessColumn: String?
         switch entity.business {
         case .column(let column):
@@ -101,24 +107,41 @@ private struct HookParts {
         isLive = entity.deletedAtColumn.map { "(NEW.\(quoted($0)) IS NULL)" } ?? "1"
         wasLive = entity.deletedAtColumn.map { "(OLD.\(quoted($0)) IS NULL)" } ?? "1"
         let last = "(SELECT max(version) FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key))"
-        let column = entity.versionColumn.map(quoted)
-        newVersion = "max(\(column.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
+        let version = entity.versionColumn.map(quoted)
+        newVersion = "max(\(version.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
 
-        let visible =
-            [entity.keyColumn, entity.createdAtColumn, entity.updatedAtColumn, entity.deletedAtColumn]
-            .compactMap(\.self)
-            .map(quoted) + [businessColumn].compactMap(\.self) + entity.fields.map { quoted($0.column) }
+        // `SET rowid = …` changes an integer key by another name.
+        let keyNames = [key, "rowid", "oid", "_rowid_"]
+        let deletedAt = entity.deletedAtColumn.map(quoted)
+        var unique = keyNames
+        for column in entity.replaceKeys.joined().map(quoted) where !unique.contains(column) {
+            unique.append(column)
+        }
+        uniqueColumns = unique.joined(separator: ", ")
+        identityColumns = (keyNames + [businessColumn, deletedAt].compactMap(\.self)).joined(separator: ", ")
+        isAnotherLife =
+            ([key, businessColumn].compactMap(\.self).map { "NEW.\($0) IS NOT OLD.\($0)" }
+            + (deletedAt == nil ? [] : ["\(isLive) <> \(wasLive)"])).joined(separator: " OR ")
+        var visible = [key]
+        let stamps = [entity.createdAtColumn, entity.updatedAtColumn].compactMap(\.self).map(quoted)
+        for column in [businessColumn, deletedAt].compactMap(\.self) + stamps
+            + entity.fields.map({ quoted($0.column) }) where !visible.contains(column)
+        {
+            visible.append(column)
+        }
+        visibleColumns = (visible + [version].compactMap(\.self) + keyNames.dropFirst())
+            .joined(separator: ", ")
         var changes = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }
         // A new version alone is a change too, unless it is the one that was just written back.
-        if let column {
-            changes.append("(NEW.\(column) IS NOT OLD.\(column) AND NEW.\(column) IS NOT \(last))")
+        if let version {
+            changes.append("(NEW.\(version) IS NOT OLD.\(version) AND NEW.\(version) IS NOT \(last))")
         }
         isVisibleChange = changes.joined(separator: "\n  OR ")
-        if let column, writesVersionBack {
+        if let version, writesVersionBack {
             writeBack = [
                 """
-                UPDATE \(table) SET \(column) = coalesce(\(last), \(column))
-                    WHERE \(key) = NEW.\(key) AND \(column) IS NOT coalesce(\(last), \(column))
+                UPDATE \(table) SET \(version) = coalesce(\(last), \(version))
+                    WHERE \(key) = NEW.\(key) AND \(version) IS NOT coalesce(\(last), \(version))
                 """
             ]
         } else {
@@ -180,16 +203,20 @@ private struct HookParts {
         """
     }
 
-    /// The life that is.
+    /// A living row of a business: the only ones that have a life to journal.
+    var isSomebodys: String { "\(business) IS NOT NULL AND \(isLive)" }
+
+    /// The life that is, of a row that is somebody's. VALUES, since INSERT … SELECT into a table that has a
+    /// trigger takes a temporary table each time.
     var journalLife: String {
-        """
-        \(Self.into)
-            SELECT \(number), x.b, NEW.\(key), CASE s.dead WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE 1 END,
-              \(newVersion), CASE s.dead WHEN 0 THEN s.version END
-            FROM (SELECT \(business) AS b) x
-            LEFT JOIN tidings_state s ON s.entity = \(number) AND s.id = +NEW.\(key) AND s.business = +x.b
-            WHERE x.b IS NOT NULL AND \(isLive)
-        """
+        let state =
+            "FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key) AND business = +\(business)"
+        return """
+            \(Self.into) VALUES (\(number), \(business), NEW.\(key),
+                CASE (SELECT dead \(state)) WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE 1 END,
+                \(newVersion),
+                (SELECT version \(state) AND dead = 0))
+            """
     }
 
     var journalDeleted: String {

@@ -107,7 +107,7 @@ public struct HookInstaller {
     public func remove() throws {
         try queue.inTransaction(.immediate) { db in
             for name in try Self.installed(db).keys { try db.execute(sql: "DROP TRIGGER \(quoted(name))") }
-            for table in ["journal", "state", "meta", "floor", "origin", "suspect"] {
+            for table in ["journal", "state", "meta", "floor", "suspect"] {
                 try db.execute(sql: "DROP TABLE IF EXISTS tidings_\(table)")
             }
             return .commit
