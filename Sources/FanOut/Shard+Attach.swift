@@ -63,14 +63,16 @@ extension Shard {
         let business = request.identity.business
         let own = TailKey(business: business, entities: request.entities)
         if let tail = tails[own] { return tail }
-        let isOver = (tailSets[business] ?? 0) >= settings.tailSetsPerBusinessMax
-        let key = isOver ? TailKey(business: business, entities: events.wholeSet) : own
-        if isOver { counts.narrowedStreams += 1 }
-        if let tail = tails[key] { return tail }
+        var key = own
+        if !roster.openTail(own, max: settings.tailSetsPerBusinessMax) {
+            counts.narrowedStreams += 1
+            key = TailKey(business: business, entities: events.wholeSet)
+            if let tail = tails[key] { return tail }
+            _ = roster.openTail(key, max: .max)
+        }
         let tail = Tail(key: key)
         tails[key] = tail
-        tailSets[business, default: 0] += 1
-        hub?.post { [index] in $0.open(key, shard: index) }
+        hub?.post { [index, key] in $0.open(key, shard: index) }
         return tail
     }
 

@@ -39,12 +39,9 @@ extension Shard {
         if settings.lifetimeSeconds > 0, seconds - stream.openedAt >= lifetime(of: stream) {
             return bye(stream, .lifetime)
         }
-        guard seconds - stream.lastWrite >= wheel.period, !stream.hasUnsent,
-            let frame = heartbeat(for: stream)
-        else {
-            return
-        }
+        guard seconds - stream.lastWrite >= wheel.period else { return }
         notePeer(of: stream)
+        guard !stream.hasUnsent, let frame = heartbeat(for: stream) else { return }
         stream.send([frame])
     }
 
@@ -62,7 +59,8 @@ extension Shard {
             || stream.unsentBytes + stream.tail.pendingBytes(from: stream.state.next) >= settings.slowBytesMax
     }
 
-    /// A peer that has not acknowledged the last heartbeat when the next is due has been silent for one.
+    /// A peer that has not acknowledged all it was sent when the next heartbeat is due, or takes nothing of
+    /// what waits for it, has been silent for one.
     private func notePeer(of stream: DeviceStream) {
         let isSilent = stream.stream.unacknowledgedBytes > 0
         if isSilent != (stream.silentBeats > 0) || isSilent {
@@ -121,8 +119,7 @@ extension Shard {
                 tail.streams.isEmpty
             else { continue }
             tails[key] = nil
-            tailSets[key.business] = (tailSets[key.business] ?? 1) - 1
-            if tailSets[key.business] == 0 { tailSets[key.business] = nil }
+            roster.closeTail(key)
             hub?.post { [index] in $0.close(key, shard: index) }
         }
     }

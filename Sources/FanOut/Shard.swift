@@ -53,7 +53,6 @@ public final class Shard {
     var own: Confined<Shard>?
 
     var tails: [TailKey: Tail] = [:]
-    var tailSets: [BusinessID: Int] = [:]
     var streams: [DeviceStream] = []
     var through: Head?
     var recent = RecentNonces()

@@ -1,6 +1,7 @@
 // Who has a stream, over all shards: what admission looks at. A device may hold a few; beyond, the newcomer
 // is turned away, unless one of the old is probably gone: then that one is. Tabs never throw each other out
-// in turn.
+// in turn. And which entity sets have tails of their own: encoding is for all shards at once, so the bound is
+// over all of them.
 
 public import Domain
 import Synchronization
@@ -44,6 +45,8 @@ public final class StreamRoster: Sendable {
         var ofBusiness: [BusinessID: Int] = [:]
         var ofAddress: [String: Int] = [:]
         var ofDevice: [Device: [Entry]] = [:]
+        /// For each entity set that has a tail, how many shards have it.
+        var tails: [BusinessID: [EntitySet: Int]] = [:]
     }
 
     private let book = Mutex(Book())
@@ -101,6 +104,25 @@ public final class StreamRoster: Sendable {
                 return
             }
             book.ofDevice[device]?[index].isSilent = silent
+        }
+    }
+
+    /// Enters a shard's new tail, unless its business has `max` other entity sets with tails already.
+    func openTail(_ key: TailKey, max: Int) -> Bool {
+        book.withLock { book in
+            let sets = book.tails[key.business] ?? [:]
+            guard sets[key.entities] != nil || sets.count < max else { return false }
+            book.tails[key.business, default: [:]][key.entities, default: 0] += 1
+            return true
+        }
+    }
+
+    /// Strikes a shard's tail.
+    func closeTail(_ key: TailKey) {
+        book.withLock { book in
+            guard var sets = book.tails[key.business] else { return }
+            Self.decrease(&sets, key.entities)
+            book.tails[key.business] = sets.isEmpty ? nil : sets
         }
     }
 

@@ -101,8 +101,8 @@ struct HooksBench: ParsableCommand {
         return cost
     }
 
-    /// CPU microseconds of this process, for each of `transactions`: the best of five, since what else runs on
-    /// the machine can only add.
+    /// CPU microseconds of this process, for each of `transactions`: the best of five, since what else runs
+    /// on the machine can only add.
     private func cpu(_ work: () throws -> Void) rethrows -> Double {
         func now() -> Double {
             var time = timespec()

@@ -102,6 +102,13 @@ final class Daemon: Sendable {
         return nil
     }
 
+    /// The most memory it has had so far (VmHWM), in KiB.
+    func peakKilobytes() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(state.withLock { $0.pid })/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return try #require(line.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) })
+    }
+
     /// Everything it has said.
     func log() -> String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 

@@ -1,0 +1,188 @@
+// The tailer against a source that does what a script says: a wake is a hint, the poll is the promise, and
+// whatever goes wrong is tried again.
+
+import Domain
+import Journal
+import Lanes
+import Synchronization
+import Testing
+import TidingsTesting
+
+@Suite struct TailerTests {
+    /// A journal in memory, changed from any thread, read on the tailer's lane.
+    final class Script: ChangeSource, Sendable {
+        struct State {
+            var epoch = Epoch(1)
+            var head: Int64 = 0
+            var announced: Int64 = 0
+            /// What the next calls throw.
+            var openFailures: [any Error] = []
+            var readFailures: [any Error] = []
+            var opened = 0
+            var asked = 0
+            /// A snapshot holds at most this much more: commits that arrive one behind the other.
+            var perSnapshot: Int64 = .max
+        }
+        let state = Mutex(State())
+
+        func commit(_ count: Int64 = 1) { state.withLock { $0.head += count } }
+
+        func hasNews() throws -> Bool {
+            state.withLock { state in
+                state.asked += 1
+                defer { state.announced = state.head }
+                return state.head != state.announced
+            }
+        }
+
+        func open() throws -> Head {
+            try state.withLock { state in
+                if !state.openFailures.isEmpty { throw state.openFailures.removeFirst() }
+                state.opened += 1
+                state.announced = state.head
+                return Self.head(state.head, state.epoch)
+            }
+        }
+
+        func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot {
+            try state.withLock { state in
+                if !state.readFailures.isEmpty { throw state.readFailures.removeFirst() }
+                if position.epoch != state.epoch { throw HistoryChanged("replaced") }
+                let to = min(state.head, position.seq.rawValue + min(state.perSnapshot, 1 << 40))
+                return JournalSnapshot(
+                    from: position, head: Self.head(to, state.epoch), businesses: [],
+                    rows: to > position.seq.rawValue
+                        ? (position.seq.rawValue + 1...to).map { (Seq($0), NonceTag.none) } : [],
+                    oldestWrite: nil)
+            }
+        }
+
+        static func head(_ seq: Int64, _ epoch: Epoch) -> Head {
+            Head(epoch: epoch, seq: Seq(seq), nonce: .none)
+        }
+    }
+
+    /// What a sink was told, in words.
+    final class Listener: TailSink {
+        let heard: Recorder<String>
+        let interest = Interest()
+        init(_ heard: Recorder<String>) { self.heard = heard }
+        func historyBegan(at head: Head) {
+            heard.record("history \(head.epoch.rawValue) at \(head.seq.rawValue)")
+        }
+        func publish(_ snapshot: JournalSnapshot) {
+            heard.record("\(snapshot.from.seq.rawValue)-\(snapshot.head.seq.rawValue)")
+        }
+    }
+
+    /// A tailer on its lane.
+    final class Bench: Sendable {
+        let script = Script()
+        let lane = WorkerLane(name: "tailer")
+        let heard = Recorder<String>()
+        let statuses = Recorder<TailerStatus>()
+        private let tailer: Confined<Tailer>
+
+        init(safetyPoll: Duration, window: Duration = .milliseconds(50), before: (Script) -> Void = { _ in })
+        {
+            var settings = TailerSettings()
+            settings.safetyPoll = safetyPoll
+            settings.window = window
+            before(script)
+            tailer = Confined(
+                Tailer(
+                    source: script, sink: Listener(heard), lane: lane, settings: settings,
+                    report: { [statuses] in statuses.record($0) }), to: lane)
+            tailer.post { $0.start() }
+        }
+
+        deinit {
+            tailer.post { $0.stop() }
+            lane.stop()
+        }
+
+        func wake() { tailer.post { $0.wake() } }
+        func restart() { tailer.post { $0.restart() } }
+
+        /// Waits until this was heard.
+        func hears(_ words: String) async -> Bool {
+            for _ in 0..<5_000 {
+                if heard.all.contains(words) { return true }
+                try? await Task.sleep(for: .milliseconds(2))
+            }
+            return false
+        }
+    }
+
+    @Test func theSafetyPollSeesWhatNothingAnnounced() async {
+        let bench = Bench(safetyPoll: .milliseconds(5))
+        #expect(await bench.hears("history 1 at 0"))
+        bench.script.commit()
+        #expect(await bench.hears("0-1"))
+    }
+
+    /// The announcement comes before the commit can be seen: it is looked for again and again.
+    @Test func aCommitAfterItsWakeIsSeenWithinTheWindow() async {
+        let bench = Bench(safetyPoll: .seconds(3_600), window: .seconds(20))
+        #expect(await bench.hears("history 1 at 0"))
+        bench.wake()
+        let asked = bench.script.state.withLock { $0.asked }
+        for _ in 0..<5_000 where bench.script.state.withLock({ $0.asked }) < asked + 20 {
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+        bench.script.commit()
+        #expect(await bench.hears("0-1"), "only the wake could tell")
+    }
+
+    /// Announced once, read until nothing is left, each snapshot beginning where the one before ended.
+    @Test func snapshotsFollowEachOtherWithoutAGap() async {
+        let bench = Bench(safetyPoll: .milliseconds(5)) { $0.state.withLock { $0.perSnapshot = 40 } }
+        #expect(await bench.hears("history 1 at 0"))
+        bench.script.commit(100)
+        #expect(await bench.hears("80-100"))
+        #expect(bench.heard.all == ["history 1 at 0", "0-40", "40-80", "80-100"])
+        #expect(bench.statuses.all.last?.rows == 100)
+    }
+
+    /// The source says its news once. A read that failed is owed until it succeeds.
+    @Test func aReadThatFailedIsTriedAgainWithoutNews() async {
+        struct DiskFull: Error {}
+        let bench = Bench(safetyPoll: .milliseconds(5))
+        #expect(await bench.hears("history 1 at 0"))
+        bench.script.state.withLock { $0.readFailures = [DiskFull(), DiskFull(), DiskFull()] }
+        bench.script.commit()
+        #expect(await bench.hears("0-1"))
+        #expect(bench.statuses.all.contains { $0.failure?.contains("DiskFull") == true })
+        for _ in 0..<5_000 where bench.statuses.all.last?.failure != nil {
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+        #expect(bench.statuses.all.last?.failure == nil, "said until it is over, and not longer")
+    }
+
+    @Test func anotherHistoryIsOpenedAnew() async {
+        let bench = Bench(safetyPoll: .milliseconds(5))
+        #expect(await bench.hears("history 1 at 0"))
+        bench.script.state.withLock {
+            $0.epoch = Epoch(2)
+            $0.head = 7
+        }
+        #expect(await bench.hears("history 2 at 7"))
+        #expect(!bench.heard.all.contains("0-7"), "nothing of the new history is told as if it were the old")
+        bench.script.commit()
+        #expect(await bench.hears("7-8"))
+        bench.restart()
+        for _ in 0..<5_000 where bench.script.state.withLock({ $0.opened }) < 3 {
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+        #expect(bench.heard.all.last == "history 2 at 8")
+    }
+
+    @Test func aDatabaseThatCannotBeOpenedYetIsWaitedFor() async {
+        struct Missing: Error {}
+        let bench = Bench(safetyPoll: .milliseconds(5)) { script in
+            script.state.withLock { $0.openFailures = [Missing(), Missing(), Missing(), Missing()] }
+        }
+        #expect(await bench.hears("history 1 at 0"))
+        #expect(bench.statuses.all.first?.failure?.contains("Missing") == true)
+    }
+}
