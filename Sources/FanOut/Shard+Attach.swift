@@ -41,7 +41,9 @@ extension Shard {
         case .inPlaceOf(let other, let shard): supersede(other, shard: shard)
         case .welcome: break
         }
-        let tail = tail(for: request)
+        let key = TailKey(business: request.identity.business, entities: request.entities)
+        let tail = tail(for: key)
+        if tail.key != key { counts.narrowedStreams += 1 }
         let device = DeviceStream(
             id: id, identity: request.identity, entities: request.entities, stream: stream, shard: self,
             tail: tail,
@@ -58,15 +60,12 @@ extension Shard {
         if tail.isOpen { begin(device) }
     }
 
-    /// The tail of a request's entity set; the business's whole one beyond the bound on sets.
-    private func tail(for request: StreamRequest) -> Tail {
-        let business = request.identity.business
-        let own = TailKey(business: business, entities: request.entities)
+    /// The tail of an entity set; the business's whole one beyond the bound on sets.
+    func tail(for own: TailKey) -> Tail {
         if let tail = tails[own] { return tail }
         var key = own
         if !roster.openTail(own, max: settings.tailSetsPerBusinessMax) {
-            counts.narrowedStreams += 1
-            key = TailKey(business: business, entities: events.wholeSet)
+            key = TailKey(business: own.business, entities: events.wholeSet)
             if let tail = tails[key] { return tail }
             _ = roster.openTail(key, max: .max)
         }
@@ -82,6 +81,7 @@ extension Shard {
         tail.open(at: max(head.seq, through?.seq ?? head.seq))
         if through == nil { through = head }
         for stream in tail.streams where stream.state.phase == .opening { begin(stream) }
+        wake(tail)
     }
 
     private func begin(_ stream: DeviceStream) {

@@ -14,6 +14,7 @@ extension Shard {
         seconds += 1
         scheduleTick()
         beat(wheel.take(at: seconds)[...])
+        expireWaiters()
         dropIdleTails()
     }
 
@@ -116,7 +117,7 @@ extension Shard {
         guard seconds % 10 == 0 else { return }
         for (key, tail) in tails {
             guard let since = tail.emptySince, seconds - since >= settings.tailLingerSeconds, tail.isOpen,
-                tail.streams.isEmpty
+                tail.streams.isEmpty, tail.waiters.isEmpty
             else { continue }
             tails[key] = nil
             roster.closeTail(key)

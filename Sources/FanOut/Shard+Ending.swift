@@ -132,6 +132,7 @@ extension Shard {
     public func drain(closesPerSecond: Int, done: @Sendable @escaping () -> Void) {
         guard drain == nil else { return }
         drain = Drain(closesPerTick: max(1, closesPerSecond / 10), done: done)
+        for tail in tails.values { wake(tail, everyone: true) }
         if streams.isEmpty { return done() }
         drainSome()
     }

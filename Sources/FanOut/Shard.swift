@@ -6,7 +6,7 @@
 // take them, a stream that is visited sends all it has missed in one call.
 //
 // The rest of the type: Shard+Attach (how streams begin), Shard+Backlog (pages), Shard+Clock (heartbeats,
-// slowness, lifetime), Shard+Ending (bye, drain, revocation).
+// slowness, lifetime), Shard+Ending (bye, drain, revocation), Shard+Waiting (polls that wait for a change).
 
 import DequeModule
 import Domain
@@ -96,7 +96,10 @@ public final class Shard {
         through = head
         recent.removeAll()
         recent.insert(head.seq, head.nonce)
-        for tail in tails.values where tail.isOpen { tail.open(at: head.seq) }
+        for tail in tails.values where tail.isOpen {
+            tail.open(at: head.seq)
+            wake(tail, everyone: true)
+        }
         guard let before, before != head.epoch else { return }
         for stream in streams where stream.state.phase != .opening { reset(stream, Refusal(.epoch)) }
     }
@@ -110,6 +113,7 @@ public final class Shard {
             guard let tail = tails[key], tail.isOpen else { continue }
             tail.append(frame, bytesMax: settings.tailBytesMax, framesMax: settings.tailFramesMax)
             enqueue(tail)
+            wake(tail)
         }
         slice()
     }

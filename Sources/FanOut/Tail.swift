@@ -33,6 +33,8 @@ final class Tail {
     private(set) var lastTo = Seq.zero
 
     private(set) var streams: [DeviceStream] = []
+    /// Polls that wait for the next change.
+    var waiters: [Waiter] = []
     /// Streams below this index have seen the frames of the running delivery pass.
     var cursor = 0
     var isQueued = false

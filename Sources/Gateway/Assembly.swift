@@ -49,7 +49,7 @@ struct Assembly {
                 let reader = try SQLiteStateReader(
                     file: file, catalogue: catalogue, ledger: ledger, clock: clock)
                 return Confined<any StateReader>(reader, to: WorkerLane(name: "reader-\(index)"))
-            }, queuedMax: 16_384)
+            }, limits: ReadLimits(configuration.limits))
         let retry = RetryPlan(configuration)
         let roster = StreamRoster(limits: StreamLimits(configuration.limits))
         let events = ControlEvents(
@@ -65,7 +65,7 @@ struct Assembly {
             spools: SpoolBook(
                 readers: readers, directory: Self.directory(of: file.path), clock: clock,
                 epoch: { status.tailer.head?.epoch }),
-            events: events, roster: roster, status: status, retry: retry)
+            observations: Observations(), events: events, roster: roster, status: status, retry: retry)
 
         let count = configuration.server.loops > 0 ? configuration.server.loops : EventLoop.coreCount
         loops = (0..<count).map { EventLoop(name: "loop-\($0)") }

@@ -40,6 +40,12 @@ extension StreamLimits {
     }
 }
 
+extension ReadLimits {
+    init(_ limits: Configuration.Limits) {
+        self.init(answers: limits.readsInFlight, answersPerBusiness: limits.readsInFlightPerBusiness)
+    }
+}
+
 extension TailerSettings {
     init(_ configuration: Configuration) {
         self.init()

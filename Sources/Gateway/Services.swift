@@ -20,18 +20,21 @@ final class Services: Sendable {
     let registry: Confined<Registry>
     let readers: ReaderPool
     let spools: SpoolBook
+    let observations: Observations
     let events: ControlEvents
     let roster: StreamRoster
     let cors: CORS
     let status: GatewayStatus
     let retry: RetryPlan
     let longLived: LongLivedOptions
+    let waitPace = WaitPace()
     private let streamNumber = Atomic<UInt64>(0)
 
     init(
         configuration: Configuration, catalogue: EntityCatalogue, clock: WallClock, log: Logger,
         credentials: CredentialBook, registry: Confined<Registry>, readers: ReaderPool, spools: SpoolBook,
-        events: ControlEvents, roster: StreamRoster, status: GatewayStatus, retry: RetryPlan
+        observations: Observations, events: ControlEvents, roster: StreamRoster, status: GatewayStatus,
+        retry: RetryPlan
     ) {
         self.configuration = configuration
         self.catalogue = catalogue
@@ -41,6 +44,7 @@ final class Services: Sendable {
         self.registry = registry
         self.readers = readers
         self.spools = spools
+        self.observations = observations
         self.events = events
         self.roster = roster
         self.status = status

@@ -41,12 +41,13 @@ final class Tailing {
         look()
     }
 
-    /// Once a second: is it still the same file, what was served last, is the WAL too long.
+    /// Once a second: is it still the same file, what was served last and when, is the WAL too long.
     private func look() {
         watch.rearm()
         let status = services.status.tailer
         do {
             if let head = status.head, status.failure == nil {
+                services.observations.record(head, at: services.clock.now)
                 if head != remembered {
                     try source.remember(head, clean: false)
                     remembered = head

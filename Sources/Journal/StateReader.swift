@@ -16,14 +16,25 @@ public protocol StateReader: AnyObject {
     /// - Complexity: One index seek an entity, plus `limit` rows; no dependence on the size of the tables.
     func page(after token: SyncToken, scope: Scope, limit: Int) throws -> Delta
 
+    /// The first page of a round that begins at nothing: a full download for those who want it in pages.
+    func firstPage(scope: Scope, limit: Int) throws -> Delta
+
     /// Everything of a scope, as one delta with `"full": true`, out of one snapshot.
     ///
-    /// - Parameter write: Takes the JSON in pieces of bounded size, in order.
+    /// - Parameter write: Takes the text in pieces of bounded size, in order.
     /// - Returns: Where it ends, how many records it holds.
-    func full(scope: Scope, write: ([UInt8]) throws -> Void) throws -> FullSummary
+    func full(scope: Scope, format: FullFormat, write: ([UInt8]) throws -> Void) throws -> FullSummary
 
     /// The head of a snapshot opened now.
     func head() throws -> Head
+}
+
+/// How a full download is written.
+public enum FullFormat: Hashable, Sendable {
+    /// One object.
+    case json
+    /// A header line, a line a record, a trailer line: to be read as it comes.
+    case lines
 }
 
 /// What a full download turned out to be.

@@ -9,12 +9,12 @@ public import Lanes
 /// Reads the state index over one read-only connection. Lives on its worker lane.
 public final class SQLiteStateReader: StateReader {
     private let file: DatabaseFile
-    private let catalogue: EntityCatalogue
-    private let ledger: TotalsLedger
-    private let clock: WallClock
+    let catalogue: EntityCatalogue
+    let ledger: TotalsLedger
+    let clock: WallClock
     private var queue: DatabaseQueue
     private var identity: FileIdentity?
-    private var journal: JournalStatements
+    private(set) var journal: JournalStatements
     private var pages: [EntitySet: RawStatement] = [:]
     private var encoders: [EntityNumber: RecordEncoder] = [:]
     /// Records that the state index calls live and whose rows are not there: hooks were bypassed.
@@ -35,7 +35,7 @@ public final class SQLiteStateReader: StateReader {
 
     /// The connection to the file that stands at the path now. One `stat` a call: a file renamed over the
     /// database is another history, and the old one must not be served for a moment longer.
-    private func current() throws -> DatabaseQueue {
+    func current() throws -> DatabaseQueue {
         guard let now = file.identity, now != identity else { return queue }
         let queue = try file.open(.reader)
         journal = try queue.inDatabase { try JournalStatements($0) }
@@ -60,6 +60,22 @@ public final class SQLiteStateReader: StateReader {
                 try judge(token, scope: scope, head: head)
                 return try read(
                     db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
+            }
+        }
+    }
+
+    public func firstPage(scope: Scope, limit: Int) throws -> Delta {
+        let balance = ledger.balance(of: scope.business)
+        let now = clock.now
+        return try current().inDatabase { db in
+            try db.snapshot {
+                let head = try journal.head()
+                let nothing = Head(epoch: head.epoch, seq: .zero, nonce: .none)
+                var delta = try read(
+                    db, after: nothing.token(for: scope, generation: catalogue.generation), scope: scope,
+                    limit: limit, head: head, balance: balance, now: now)
+                delta.isFull = true
+                return delta
             }
         }
     }
@@ -154,75 +170,11 @@ public final class SQLiteStateReader: StateReader {
         return statement
     }
 
-    private func encoder(of entity: EntityNumber, _ db: Database) throws -> RecordEncoder? {
+    func encoder(of entity: EntityNumber, _ db: Database) throws -> RecordEncoder? {
         if let encoder = encoders[entity] { return encoder }
         guard let definition = catalogue[entity] else { return nil }
         let encoder = try RecordEncoder(definition, db)
         encoders[entity] = encoder
         return encoder
-    }
-
-    // MARK: Full
-
-    /// Bytes after which a piece is handed over.
-    private static let pieceBytes = 64 * 1_024
-
-    public func full(scope: Scope, write: ([UInt8]) throws -> Void) throws -> FullSummary {
-        let balance = ledger.balance(of: scope.business)
-        let now = clock.now
-        return try current().inDatabase { db in
-            try db.snapshot {
-                let head = try journal.head()
-                let totals = try journal.totals(of: scope, from: balance, to: head)
-                let token = head.token(for: scope, generation: catalogue.generation)
-                var json = JSONWriter(reserving: 2 * Self.pieceBytes)
-                json.raw("{\"success\":true,\"full\":true,\"data\":{")
-                var count = 0
-                for (index, entity) in scope.entities.enumerated() {
-                    if index > 0 { json.byte(0x2C) }
-                    count += try writeAll(entity, scope.business, db, &json, write)
-                    (totals[entity] ?? Total()).encode(to: &json)
-                    json.byte(0x7D)
-                }
-                json.raw("},")
-                Delta.encodeClosing(
-                    from: .zero, token: token, hasMore: false, recordCount: count, serverTime: now, to: &json)
-                json.byte(0x7D)
-                try write(json.bytes)
-                return FullSummary(token: token, recordCount: count)
-            }
-        }
-    }
-
-    /// `"products":{"created":[…],"updated":[],"deleted":[]`, piece by piece. Returns how many records.
-    private func writeAll(
-        _ entity: EntityNumber, _ business: BusinessID, _ db: Database, _ json: inout JSONWriter,
-        _ write: ([UInt8]) throws -> Void
-    ) throws -> Int {
-        json.name(catalogue.name(of: entity).text)
-        json.raw("{\"created\":[")
-        guard let definition = catalogue[entity], let encoder = try encoder(of: entity, db) else { return 0 }
-        let columns = ([definition.keyColumn] + RecordEncoder.columns(of: definition))
-            .map { "t." + quoted($0) }.joined(separator: ", ")
-        let statement = try RawStatement(
-            db,
-            """
-            SELECT s.version, \(columns)
-            FROM tidings_state s CROSS JOIN \(quoted(definition.table)) t ON t.\(quoted(definition.keyColumn)) = s.id
-            WHERE s.business = ?1 AND s.entity = \(entity.rawValue) AND s.dead = 0
-            """)
-        statement.bind(1, business.key)
-        var count = 0
-        try statement.forEach { row in
-            if count > 0 { json.byte(0x2C) }
-            encoder.encode(row, from: 1, version: row.integer(0), to: &json)
-            count += 1
-            if json.count >= Self.pieceBytes {
-                try write(json.bytes)
-                json.removeAll()
-            }
-        }
-        json.raw("],\"updated\":[],\"deleted\":[]")
-        return count
     }
 }

@@ -103,8 +103,8 @@ public struct Configuration: Hashable, Sendable {
         public var bodyTime = Duration.seconds(30)
         public var writeTime = Duration.seconds(10)
         public var idleTime = Duration.seconds(75)
-        public var readsInFlight = 64
-        public var readsInFlightPerBusiness = 8
+        public var readsInFlight = 1_024
+        public var readsInFlightPerBusiness = 64
         public var backlogRecordsPerSecond = 100_000
     }
 

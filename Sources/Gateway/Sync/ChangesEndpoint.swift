@@ -1,9 +1,51 @@
-// GET /sync/changes: the delta after a token, for clients that poll. docs/PROTOCOL.md § Changes.
+// GET /sync/changes: the delta after a token, for clients that poll; with `wait=` it waits for one.
+// docs/PROTOCOL.md § Changes. After a time: SinceEndpoint.swift.
 
 import Domain
+import FanOut
 import HTTP
 import Journal
+import Lanes
+import Registry
 import Settings
+import Synchronization
+
+/// A poll by token. A value.
+struct Poll: Sendable {
+    let token: SyncToken
+    let scope: Scope
+    let limit: Int
+    /// The text of `If-None-Match`.
+    let ifNoneMatch: String?
+    /// Until when it waits for a change; nil: it does not.
+    let waitsUntil: ContinuousClock.Instant?
+    /// Whose it is: one answered wait each two seconds.
+    let device: String
+
+    /// Of the delta after this token, as it is now.
+    func tag(of delta: Delta) -> String {
+        // Nothing relevant came: the same answer, wherever the journal's head has got to meanwhile.
+        let last = delta.recordCount == 0 ? token.pos : delta.to
+        return "W/\"\(token.text).\(last.rawValue)\""
+    }
+
+    /// Whether the client has this answer already: only an empty one can be the same.
+    func isKnown(_ delta: Delta) -> Bool {
+        guard delta.recordCount == 0, !delta.hasMore, let ifNoneMatch else { return false }
+        return ifNoneMatch.split(separator: ",").contains { part in
+            let presented = part.drop { $0 == " " }.trimmedEnd
+            return presented == "*" || presented == tag(of: delta)
+        }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmedEnd: Substring {
+        var text = self
+        while text.last == " " { text.removeLast() }
+        return text
+    }
+}
 
 extension Reception {
     func changes(_ call: Call) {
@@ -11,8 +53,21 @@ extension Reception {
             let grant = try authenticate(call).get()
             let scope = try scope(call, grant).get()
             let limit = try limit(call).get()
-            if let text = call.request.target.value("sync_token") {
-                try changes(call, after: text, scope: scope, limit: limit).get()
+            let target = call.request.target
+            if let text = target.value("sync_token") {
+                guard case .token(let token) = SyncToken.parse(text) else {
+                    throw services.refused(Refusal(.unknown), scope: scope)
+                }
+                let wait = try wait(call).get()
+                let poll = Poll(
+                    token: token, scope: scope, limit: limit ?? services.configuration.pages.defaultRecords,
+                    ifNoneMatch: call.request.header("if-none-match"),
+                    waitsUntil: wait > 0 ? .now + .seconds(wait) : nil,
+                    device: "\(grant.business)/\(grant.deviceName)")
+                if wait > 0 { return waitForChange(poll, hold(call.exchange), call.request) }
+                try read(poll, answer: call.later)
+            } else if let text = target.value("since") {
+                try changes(call, since: text, scope: scope, limit: limit)
             } else {
                 throw Refused.invalid(
                     "sync_token", "The sync token field is required when since is not present.")
@@ -24,36 +79,111 @@ extension Reception {
         }
     }
 
-    private func changes(_ call: Call, after text: String, scope: Scope, limit: Int) -> Result<Void, Refused>
-    {
+    private func read(_ poll: Poll, answer: @Sendable @escaping (Response) -> Void) throws(TooManyReads) {
         let services = services
-        guard case .token(let token) = SyncToken.parse(text) else {
-            return .failure(services.refused(Refusal(.unknown), scope: scope))
-        }
-        let answer = call.later
-        do {
-            try services.readers.submit(.answer) { reader in
-                do {
-                    let delta = try reader.page(after: token, scope: scope, limit: limit)
-                    let body = delta.encode(nameOf: services.catalogue.name(of:))
-                    answer(.json(body, fields: [("Cache-Control", "private, no-cache")]))
-                } catch {
-                    answer(services.refused(error, scope: scope).response)
-                }
-            }
-            return .success(())
-        } catch {
-            return .failure(.unavailable(retryAfterSeconds: 1))
+        try services.readers.submit(.answer, for: poll.scope.business) { reader in
+            answer(
+                services.response(
+                    to: poll,
+                    Result { try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit) }))
         }
     }
 
-    /// Records in one answer.
-    private func limit(_ call: Call) -> Result<Int, Refused> {
+    /// Records in one answer; nil when the client names no limit.
+    func limit(_ call: Call) -> Result<Int?, Refused> {
         let pages = services.configuration.pages
-        guard let text = call.request.target.value("limit") else { return .success(pages.defaultRecords) }
+        guard let text = call.request.target.value("limit") else { return .success(nil) }
         guard let limit = Int(text), String(limit) == text, (1...pages.maxRecords).contains(limit) else {
             return .failure(.invalid("limit", "The limit must be between 1 and \(pages.maxRecords)."))
         }
         return .success(limit)
+    }
+
+    // MARK: Waiting
+
+    /// Seconds to wait for a change.
+    private func wait(_ call: Call) -> Result<Int, Refused> {
+        guard let text = call.request.target.value("wait") else { return .success(0) }
+        guard let seconds = Int(text), String(seconds) == text, (0...60).contains(seconds) else {
+            return .failure(.invalid("wait", "The wait must be between 0 and 60."))
+        }
+        return .success(seconds)
+    }
+
+    /// Reads; and again whenever something may have come, until there is an answer or the time is up.
+    private func waitForChange(_ poll: Poll, _ number: Int, _ request: Request) {
+        guard let own else { return }
+        do {
+            try services.readers.submit(.answer, for: poll.scope.business) { reader in
+                let result = Result {
+                    try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit)
+                }
+                own.post { $0.waited(poll, number, request, result) }
+            }
+        } catch {
+            // A whole shop was woken by one change: whoever has waited so long can wait for its turn.
+            _ = lane.after(.milliseconds(Int.random(in: 20...200))) {
+                own.post { $0.waitForChange(poll, number, request) }
+            }
+        }
+    }
+
+    private func waited(_ poll: Poll, _ number: Int, _ request: Request, _ result: Result<Delta, any Error>) {
+        guard let own else { return }
+        let now = ContinuousClock.now
+        let left = (poll.waitsUntil ?? now) - now
+        let isOver = left <= .zero || services.status.isDraining
+        if case .success(let delta) = result, !delta.hasMore, !isOver {
+            if delta.recordCount == 0 {
+                shard.with { shard in
+                    shard.wait(
+                        for: poll.scope, beyond: delta.to, seconds: Int(left.components.seconds) + 1
+                    ) {
+                        own.post { $0.waitForChange(poll, number, request) }
+                    }
+                }
+                return
+            }
+            // A busy shop's till is told every two seconds, with all that came, not once for every change.
+            let pause = services.waitPace.pause(for: poll.device, at: now)
+            if pause > .zero {
+                _ = lane.after(pause) { own.post { $0.waitForChange(poll, number, request) } }
+                return
+            }
+        }
+        finishWait(number, request, services.response(to: poll, result))
+    }
+
+    private func finishWait(_ number: Int, _ request: Request, _ response: Response) {
+        guard let exchange = release(number) else { return }
+        Call(request: request, exchange: exchange, services: services).answer(response)
+    }
+}
+
+extension Services {
+    fileprivate func response(to poll: Poll, _ result: Result<Delta, any Error>) -> Response {
+        switch result {
+        case .failure(let error): return refused(error, scope: poll.scope).response
+        case .success(let delta):
+            let fields = [("ETag", poll.tag(of: delta)), ("Cache-Control", "private, no-cache")]
+            if poll.isKnown(delta) { return Response(status: 304, fields: fields) }
+            return .json(delta.encode(nameOf: catalogue.name(of:)), fields: fields)
+        }
+    }
+}
+
+/// When each device's poll that waits was last answered by a change. From any lane.
+final class WaitPace: Sendable {
+    private static let pace = Duration.seconds(2)
+    private let answered = Mutex<[String: ContinuousClock.Instant]>([:])
+
+    /// Zero: it may be answered now, and is noted. Otherwise how long it has to wait yet.
+    func pause(for device: String, at now: ContinuousClock.Instant) -> Duration {
+        answered.withLock { answered in
+            if let last = answered[device], now - last < Self.pace { return Self.pace - (now - last) }
+            if answered.count >= 4_096 { answered = answered.filter { now - $0.value < Self.pace } }
+            answered[device] = now
+            return .zero
+        }
     }
 }

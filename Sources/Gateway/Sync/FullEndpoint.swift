@@ -1,28 +1,60 @@
-// GET /sync/full: everything, as a delta that replaces what the client has. docs/PROTOCOL.md § Full download.
+// GET /sync/full: everything, as a delta that replaces what the client has. docs/PROTOCOL.md, Full download.
 
 import Domain
 import HTTP
+import Journal
 
 extension Reception {
     func full(_ call: Call) {
         do {
             let grant = try authenticate(call).get()
             let scope = try scope(call, grant).get()
-            let services = services
             let answer = call.later
-            services.spools.spool(scope) { result in
-                switch result {
-                case .success(let spool):
-                    answer(
-                        Response(
-                            status: 200,
-                            fields: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
-                            body: .file(descriptor: spool.descriptor, length: spool.length, owner: spool)))
-                case .failure(let error): answer(services.refused(error, scope: scope).response)
-                }
+            if let limit = try limit(call).get() {
+                return try firstPage(scope, limit: limit, answer)
             }
+            let wantsLines = call.request.header("accept")?.contains("application/x-ndjson") == true
+            services.answerFull(scope, format: wantsLines ? .lines : .json, answer)
+        } catch let refused as Refused {
+            call.refuse(refused)
         } catch {
-            call.refuse(error)
+            call.refuse(.unavailable(retryAfterSeconds: 1))
+        }
+    }
+
+    /// The first page of the round; `/sync/changes` continues it.
+    private func firstPage(
+        _ scope: Scope, limit: Int, _ answer: @Sendable @escaping (Response) -> Void
+    ) throws(TooManyReads) {
+        let services = services
+        try services.readers.submit(.answer, for: scope.business) { reader in
+            do {
+                let delta = try reader.firstPage(scope: scope, limit: limit)
+                let body = delta.encode(nameOf: services.catalogue.name(of:))
+                answer(.json(body, fields: [("Cache-Control", "no-store")]))
+            } catch {
+                answer(services.refused(error, scope: scope).response)
+            }
+        }
+    }
+}
+
+extension Services {
+    /// Answers with everything: shared with whoever else starts now.
+    func answerFull(
+        _ scope: Scope, format: FullFormat, _ answer: @Sendable @escaping (Response) -> Void
+    ) {
+        let type = format == .json ? "application/json" : "application/x-ndjson"
+        spools.spool(scope, format) { [self] result in
+            switch result {
+            case .success(let spool):
+                answer(
+                    Response(
+                        status: 200,
+                        fields: [("Content-Type", type), ("Cache-Control", "no-store"), ("Vary", "Accept")],
+                        body: .file(descriptor: spool.descriptor, length: spool.length, owner: spool)))
+            case .failure(let error): answer(refused(error, scope: scope).response)
+            }
         }
     }
 }

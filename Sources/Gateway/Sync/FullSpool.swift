@@ -39,7 +39,12 @@ final class SpoolBook: Sendable {
         case written(Spool, at: Timestamp)
     }
 
-    private let entries = Mutex<[Scope: Entry]>([:])
+    private struct Title: Hashable {
+        let scope: Scope
+        let format: FullFormat
+    }
+
+    private let entries = Mutex<[Title: Entry]>([:])
     private let readers: ReaderPool
     private let directory: String
     private let clock: WallClock
@@ -61,50 +66,51 @@ final class SpoolBook: Sendable {
     }
 
     /// Hands out a spool of that scope. `waiter` is called once, from a reader's lane or at once.
-    func spool(_ scope: Scope, _ waiter: @escaping Waiter) {
+    func spool(_ scope: Scope, _ format: FullFormat, _ waiter: @escaping Waiter) {
+        let title = Title(scope: scope, format: format)
         let now = clock.now
         let shareFor = shareFor
         let epoch = epoch()
         enum Turn { case take(Spool), wait, write }
         let turn: Turn = entries.withLock { entries in
-            switch entries[scope] {
+            switch entries[title] {
             case .written(let spool, let at)
             where now.microseconds - at.microseconds < shareFor && spool.summary.token.epoch == epoch:
                 return .take(spool)
             case .writing(let waiters):
-                entries[scope] = .writing(waiters + [waiter])
+                entries[title] = .writing(waiters + [waiter])
                 return .wait
             default:
-                entries[scope] = .writing([waiter])
+                entries[title] = .writing([waiter])
                 return .write
             }
         }
         switch turn {
         case .take(let spool): waiter(.success(spool))
         case .wait: break
-        case .write: write(scope, openedAt: now)
+        case .write: write(title, openedAt: now)
         }
     }
 
-    private func write(_ scope: Scope, openedAt: Timestamp) {
+    private func write(_ title: Title, openedAt: Timestamp) {
         let directory = directory
         do {
-            try readers.submit(.answer) { [self] reader in
+            try readers.submit(.answer, for: title.scope.business) { [self] reader in
                 finish(
-                    scope, Result { try Self.write(scope, reader: reader, directory: directory) }, openedAt)
+                    title, Result { try Self.write(title, reader: reader, directory: directory) }, openedAt)
             }
         } catch {
-            finish(scope, .failure(error), openedAt)
+            finish(title, .failure(error), openedAt)
         }
     }
 
-    private func finish(_ scope: Scope, _ result: Result<Spool, any Error>, _ openedAt: Timestamp) {
+    private func finish(_ title: Title, _ result: Result<Spool, any Error>, _ openedAt: Timestamp) {
         let waiters = entries.withLock { entries -> [Waiter] in
-            guard case .writing(let waiters) = entries[scope] else { return [] }
+            guard case .writing(let waiters) = entries[title] else { return [] }
             if case .success(let spool) = result {
-                entries[scope] = .written(spool, at: openedAt)
+                entries[title] = .written(spool, at: openedAt)
             } else {
-                entries[scope] = nil
+                entries[title] = nil
             }
             return waiters
         }
@@ -126,12 +132,12 @@ final class SpoolBook: Sendable {
         }
     }
 
-    private static func write(_ scope: Scope, reader: any StateReader, directory: String) throws -> Spool {
+    private static func write(_ title: Title, reader: any StateReader, directory: String) throws -> Spool {
         let descriptor = unsafe clinux_unnamed_file(directory)
         guard descriptor >= 0 else { throw SpoolFailed(errno: errno) }
         var length = 0
         do {
-            let summary = try reader.full(scope: scope) { piece in
+            let summary = try reader.full(scope: title.scope, format: title.format) { piece in
                 try append(piece, to: descriptor)
                 length += piece.count
             }
