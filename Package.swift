@@ -103,7 +103,7 @@ let package = Package(
             swiftSettings: house),
         .target(
             name: "TidingsTesting",
-            dependencies: ["Lanes", "Domain"],
+            dependencies: ["Lanes", "Domain", "HTTP"],
             swiftSettings: house),
 
         // Programs that time things; never run by the tests.
@@ -149,6 +149,7 @@ let package = Package(
                 "HTTP", "Domain", "Lanes", "TidingsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
+            exclude: ["Oracles"],
             swiftSettings: house),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Domain"], swiftSettings: house),
         .testTarget(

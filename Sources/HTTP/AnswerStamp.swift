@@ -54,6 +54,7 @@ extension Response {
         case .lineTooLong: .error(414, "uri_too_long", "The request line is too long.")
         case .headTooLarge: .error(431, "headers_too_large", "The request head is too large.")
         case .bodyTooLarge: .error(413, "content_too_large", "The request body is too large.")
+        case .unknownMethod: .error(501, "not_implemented", "This method is not known here.")
         case .unknownTransferCoding:
             .error(501, "not_implemented", "Only chunked transfer coding is understood.")
         case .unsupportedVersion: .error(505, "http_version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.")

@@ -5,6 +5,11 @@ struct HeadReader {
     private let head: [UInt8]
     private var index = 0
 
+    /// Others are 501 (RFC 9110 § 9.1), which ends the connection: parsers in front know other lists.
+    private static let methods: Set = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    /// What may not stand in a trailer.
+    static let framing: Set = ["transfer-encoding", "content-length", "host"]
+
     init(_ head: [UInt8]) { self.head = head }
 
     mutating func request(limits: ParserLimits) throws(ParseError) -> Request {
@@ -37,16 +42,17 @@ struct HeadReader {
     private static func requestLine(_ line: ArraySlice<UInt8>) throws(ParseError) -> Request {
         let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
         guard parts.count == 3 else { throw .bad("The request line is malformed.") }
-        guard !parts[0].isEmpty, parts[0].count <= 32, parts[0].allSatisfy(isTokenByte) else {
+        guard (1...32).contains(parts[0].count), parts[0].allSatisfy(isTokenByte) else {
             throw .bad("The method is malformed.")
         }
         var request = Request()
         request.method = String(decoding: parts[0], as: UTF8.self)
+        guard methods.contains(request.method) else { throw .unknownMethod }
         request.version = try version(parts[2])
         guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .bad("The request target is malformed.")
         }
-        request.target = try target(parts[1], method: request.method)
+        request.target = try target(parts[1])
         return request
     }
 
@@ -62,17 +68,15 @@ struct HeadReader {
         throw .bad("The protocol version is malformed.")
     }
 
-    /// Origin form, absolute form of http (proxies may send it), `*` for OPTIONS.
-    private static func target(_ bytes: ArraySlice<UInt8>, method: String) throws(ParseError) -> RequestTarget
-    {
-        if bytes.elementsEqual("*".utf8) {
-            guard method == "OPTIONS" else { throw .bad("The request target is malformed.") }
-            return RequestTarget(path: "*", query: [])
-        }
+    /// Origin form, or the absolute form of http, which proxies may send. Nothing here is asked with `*`.
+    private static func target(_ bytes: ArraySlice<UInt8>) throws(ParseError) -> RequestTarget {
         var rest = bytes
         for scheme in ["http://", "https://"] where rest.starts(with: scheme.utf8) {
-            rest = rest.dropFirst(scheme.utf8.count)
-            rest = rest.drop { $0 != 0x2F && $0 != 0x3F }
+            let authority = rest.dropFirst(scheme.utf8.count).prefix { $0 != 0x2F && $0 != 0x3F }
+            guard !authority.isEmpty, authority.allSatisfy(isHostByte) else {
+                throw .bad("The request target is malformed.")
+            }
+            rest = rest[authority.endIndex...]
             if rest.first != 0x2F { rest = ArraySlice("/".utf8) + rest }
         }
         guard rest.first == 0x2F, !rest.contains(0x23) else { throw .bad("The request target is malformed.") }

@@ -48,7 +48,7 @@ public struct Request: Hashable, Sendable {
 
 /// Path and query, percent-decoded.
 public struct RequestTarget: Hashable, Sendable {
-    /// Decoded once; begins with `/`, or is `*`.
+    /// Decoded once; begins with `/`.
     public let path: String
     /// In order; a name may repeat.
     public let query: [QueryItem]

@@ -11,6 +11,7 @@ public enum ParseError: Error, Hashable, Sendable {
     case lineTooLong
     case headTooLarge
     case bodyTooLarge
+    case unknownMethod
     case unknownTransferCoding
     case unsupportedVersion
 
@@ -27,7 +28,7 @@ public enum ParseError: Error, Hashable, Sendable {
         case .lineTooLong: 414
         case .headTooLarge: 431
         case .bodyTooLarge: 413
-        case .unknownTransferCoding: 501
+        case .unknownMethod, .unknownTransferCoding: 501
         case .unsupportedVersion: 505
         }
     }
@@ -42,6 +43,8 @@ public struct ParserLimits: Hashable, Sendable {
     public var fieldsMax = 64
     public var bodyBytesMax = 1_024 * 1_024
     public var chunkLineBytesMax = 256
+    /// Chunk extensions and trailers of one body together: they are dropped, and cost all the same.
+    public var droppedBytesMax = 16 * 1_024
 
     public init() {}
 }
@@ -68,11 +71,14 @@ public struct RequestParser: Sendable {
 
     private let limits: ParserLimits
     private var state = State.head
-    private var buffer: [UInt8] = []
-    /// How far `buffer` was searched for the end of the head or line.
+    private var buffer = ReceiveBuffer()
+    /// How far `buffer` was searched for the end of the head.
     private var searched = 0
+    private var hasSkippedLine = false
     private var request = Request()
     private var announcesContinue = false
+    /// Chunk extensions and trailers so far.
+    private var droppedBytes = 0
 
     public init(limits: ParserLimits = ParserLimits()) { self.limits = limits }
 
@@ -93,9 +99,7 @@ public struct RequestParser: Sendable {
     public var bufferedBytes: Int { buffer.count }
 
     /// Adds bytes; then ask `next` until it needs more.
-    public mutating func receive(_ bytes: Span<UInt8>) {
-        unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
-    }
+    public mutating func receive(_ bytes: Span<UInt8>) { buffer.append(bytes) }
 
     /// The next thing the received bytes amount to.
     ///
@@ -107,7 +111,8 @@ public struct RequestParser: Sendable {
             }
         } catch {
             state = .failed(error)
-            buffer = []
+            buffer = ReceiveBuffer()
+            request = Request()
             throw error
         }
     }
@@ -128,7 +133,7 @@ public struct RequestParser: Sendable {
             return left == 0 ? nil : continueOrWait()
         case .chunkEnd:
             guard buffer.count >= 2 else {
-                if buffer.first.map({ $0 != 0x0D }) ?? false {
+                if buffer.count == 1, buffer[0] != 0x0D {
                     throw .bad("A chunk does not end where it should.")
                 }
                 return .needsMore
@@ -153,20 +158,22 @@ public struct RequestParser: Sendable {
         defer {
             request = Request()
             announcesContinue = false
+            hasSkippedLine = false
+            droppedBytes = 0
             state = .head
         }
         return .request(request)
     }
 
     private mutating func drop(_ count: Int) {
-        buffer.removeFirst(count)
+        buffer.drop(count)
         searched = 0
     }
 
     private mutating func take(upTo count: Int) -> Int {
         let taken = min(count, buffer.count)
         if taken > 0 {
-            request.body.append(contentsOf: buffer[..<taken])
+            request.body.append(contentsOf: buffer.prefix(taken))
             drop(taken)
             announcesContinue = false
         }
@@ -177,9 +184,12 @@ public struct RequestParser: Sendable {
 
     private mutating func readHead() throws(ParseError) -> Progress? {
         // RFC 9112 § 2.2: an empty line before a request line is ignored, one of them.
-        if buffer.count >= 2, buffer[0] == 0x0D, buffer[1] == 0x0A { drop(2) }
+        if !hasSkippedLine, buffer.count >= 2, buffer[0] == 0x0D, buffer[1] == 0x0A {
+            drop(2)
+            hasSkippedLine = true
+        }
         guard let end = try endOfHead() else { return .needsMore }
-        let head = Array(buffer[..<end])
+        let head = Array(buffer.prefix(end))
         drop(end)
         var fields = HeadReader(head)
         request = try fields.request(limits: limits)
@@ -215,8 +225,8 @@ public struct RequestParser: Sendable {
 
     private func checkLengths(headEnd: Int?) throws(ParseError) {
         let seen = headEnd ?? buffer.count
-        if !buffer[..<min(seen, limits.requestLineBytesMax)].contains(0x0A),
-            seen >= limits.requestLineBytesMax
+        if seen >= limits.requestLineBytesMax,
+            buffer.firstIndex(of: 0x0A, limit: limits.requestLineBytesMax) == nil
         {
             throw .lineTooLong
         }
@@ -226,8 +236,9 @@ public struct RequestParser: Sendable {
     // MARK: Chunks
 
     private mutating func readChunkSize() throws(ParseError) -> Progress? {
-        guard let line = try takeLine() else { return continueOrWait() }
+        guard let length = try lineLength() else { return continueOrWait() }
         announcesContinue = false
+        let line = buffer.prefix(length)
         let digits = line.prefix { $0 != 0x3B }
         guard (1...8).contains(digits.count) else { throw .bad("A chunk size is malformed.") }
         var size = 0
@@ -235,33 +246,44 @@ public struct RequestParser: Sendable {
             guard let value = Self.hexValue(digit) else { throw .bad("A chunk size is malformed.") }
             size = size << 4 | value
         }
-        guard line.dropFirst(digits.count).allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+        guard ChunkExtensions.areWellFormed(line.dropFirst(digits.count)) else {
             throw .bad("A chunk extension is malformed.")
         }
         guard request.body.count + size <= limits.bodyBytesMax else { throw .bodyTooLarge }
+        try noteDropped(length - digits.count)
+        drop(length + 2)
         state = size == 0 ? .trailers : .chunkData(remaining: size)
         return nil
     }
 
     /// Trailers are read to find the end, and dropped: merging them into the head is a known way to smuggle.
+    /// Those that speak of framing are refused, as others do. RFC 9110 § 6.5.1.
     private mutating func readTrailers() throws(ParseError) -> Progress? {
-        guard let line = try takeLine() else { return .needsMore }
-        if line.isEmpty { return finish() }
-        _ = try HeadReader.field(line[...])
-        return nil
+        guard let length = try lineLength() else { return .needsMore }
+        if length > 0, HeadReader.framing.contains(try HeadReader.field(buffer.prefix(length)).name) {
+            throw .bad("A trailer speaks of framing.")
+        }
+        try noteDropped(length)
+        drop(length + 2)
+        return length == 0 ? finish() : nil
     }
 
-    private mutating func takeLine() throws(ParseError) -> [UInt8]? {
-        guard let newline = buffer.firstIndex(of: 0x0A) else {
+    private mutating func noteDropped(_ count: Int) throws(ParseError) {
+        droppedBytes += count
+        guard droppedBytes <= limits.droppedBytesMax else {
+            throw .bad("Chunk extensions and trailers are too long.")
+        }
+    }
+
+    /// The length of the line that comes next, without its CRLF; nil while that has not come.
+    private func lineLength() throws(ParseError) -> Int? {
+        guard let newline = buffer.firstIndex(of: 0x0A, limit: limits.chunkLineBytesMax + 1) else {
             if buffer.count > limits.chunkLineBytesMax { throw .bad("A chunk line is too long.") }
             return nil
         }
-        guard newline <= limits.chunkLineBytesMax else { throw .bad("A chunk line is too long.") }
         guard newline > 0, buffer[newline - 1] == 0x0D else { throw .bad("A line ends without CR.") }
-        let line = Array(buffer[..<(newline - 1)])
-        guard !line.contains(0x0D) else { throw .bad("A line holds a bare CR.") }
-        drop(newline + 1)
-        return line
+        guard !buffer.prefix(newline - 1).contains(0x0D) else { throw .bad("A line holds a bare CR.") }
+        return newline - 1
     }
 
     static func hexValue(_ digit: UInt8) -> Int? {
