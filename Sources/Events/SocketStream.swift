@@ -19,6 +19,8 @@ public import Lanes
     private var writeEvent: OpaquePointer?
     private var isReading = false
     public var owner: (any ByteStreamOwner)?
+    /// Let go of when the stream ends: its place in a count.
+    public var place: (any AnyObject & Sendable)?
 
     /// Takes over a connected, non-blocking descriptor and begins to read.
     init(descriptor: Int32, peer: PeerAddress, loop: EventLoop) {
@@ -166,6 +168,7 @@ public import Lanes
         unsafe readEvent = nil
         Glibc.close(descriptor)
         owner = nil
+        place = nil
         unsafe Unmanaged.passUnretained(self).release()
     }
 

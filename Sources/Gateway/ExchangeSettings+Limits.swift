@@ -1,6 +1,7 @@
 // The configured limits as an exchange wants them.
 
 import HTTP
+import Lanes
 import Settings
 
 extension ExchangeSettings {
@@ -12,5 +13,6 @@ extension ExchangeSettings {
         bodyTime = limits.bodyTime
         writeStallTime = limits.writeTime
         idleTime = limits.idleTime
+        budget = ByteBudget(bytesMax: limits.bodiesSize.bytes)
     }
 }

@@ -84,10 +84,19 @@ public final class Gateway: Sendable {
         })
         let done = Latch()
         let loops = assembly.loops
+        let places = assembly.services.places
         listeners.post { box in
             let open = TCPListener(descriptor: publicSocket, on: loops[0], dealingTo: loops) {
                 stream, index in
-                receptions[index].with(stream) { $0.accept($1) }
+                switch places.take(stream.peerAddress) {
+                case .served(let place):
+                    stream.place = place
+                    receptions[index].with(stream) { $0.accept($1) }
+                case .answered(let place):
+                    stream.place = place
+                    receptions[index].with(stream) { $0.acceptBeyondLimit($1) }
+                case .closed: stream.abort()
+                }
             }
             let admin = TCPListener(descriptor: adminSocket, on: loops[0], dealingTo: [loops[0]]) {
                 stream, _ in

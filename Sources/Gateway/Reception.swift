@@ -20,6 +20,7 @@ final class Reception: Responder {
     /// Exchanges whose answer waits for another lane, where more than an answer is done with them.
     private var waiting: [Int: Exchange] = [:]
     private var nextNumber = 0
+    private lazy var overload = Overload(self)
     private(set) var counts = RequestCounts()
     /// Itself, for answers from other lanes. Set once, at start.
     var own: Confined<Reception>?
@@ -30,13 +31,18 @@ final class Reception: Responder {
         self.lane = lane
         self.index = index
         stamp = AnswerStamp(clock: services.clock, prefix: prefix)
-        settings = ExchangeSettings(services.configuration.limits)
+        settings = services.exchanges
     }
 
     /// A new connection.
     func accept(_ stream: any ByteStream) {
         counts.connections += 1
         _ = Exchange(stream: stream, lane: lane, settings: settings, responder: self, stamp: stamp)
+    }
+
+    /// A connection for which there is no place.
+    func acceptBeyondLimit(_ stream: any ByteStream) {
+        _ = Exchange(stream: stream, lane: lane, settings: settings, responder: overload, stamp: stamp)
     }
 
     // MARK: Responder

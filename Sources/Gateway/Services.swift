@@ -27,6 +27,8 @@ final class Services: Sendable {
     let status: GatewayStatus
     let retry: RetryPlan
     let longLived: LongLivedOptions
+    let exchanges: ExchangeSettings
+    let places: ConnectionPlaces
     let waitPace = WaitPace()
     private let streamNumber = Atomic<UInt64>(0)
 
@@ -49,6 +51,8 @@ final class Services: Sendable {
         self.roster = roster
         self.status = status
         self.retry = retry
+        exchanges = ExchangeSettings(configuration.limits)
+        places = ConnectionPlaces(configuration)
         cors = CORS(configuration.browser)
         longLived = LongLivedOptions(
             userTimeoutSeconds: configuration.stream.userTimeout.wholeSeconds,

@@ -26,8 +26,12 @@ public struct ExchangeSettings: Sendable {
     public var idleTime = Duration.seconds(75)
     /// After an error, for the peer to read it.
     public var lingerTime = Duration.seconds(1)
+    /// And how much of what it still sends is passed over meanwhile.
+    public var lingerBytesMax = 256 * 1_024
     /// Pipelined bytes held while an answer is under way.
     public var aheadBytesMax = 16 * 1_024
+    /// What all exchanges together hold of requests.
+    public var budget = ByteBudget(bytesMax: 256 * 1_024 * 1_024)
 
     public init() {}
 }
@@ -51,6 +55,8 @@ public final class Exchange: ByteStreamOwner {
     private var file: (descriptor: Int32, offset: Int64, left: Int, owner: AnyObject)?
     private var status = 0
     private var written = 0
+    private var lingeredBytes = 0
+    private let held: ByteBudget.Hold
     /// Identifies the request in answers and logs.
     public private(set) var requestID = ""
 
@@ -65,6 +71,7 @@ public final class Exchange: ByteStreamOwner {
         self.responder = responder
         self.stamp = stamp
         parser = RequestParser(limits: settings.parser)
+        held = ByteBudget.Hold(of: settings.budget)
         stream.owner = self
         enter(.head)
     }
@@ -121,12 +128,18 @@ public final class Exchange: ByteStreamOwner {
 
     public func streamReceived(_ bytes: Span<UInt8>) {
         switch phase {
-        case .lingering, .ended: return
+        case .ended: return
+        case .lingering:
+            lingeredBytes += bytes.count
+            return lingeredBytes > settings.lingerBytesMax ? end() : ()
         case .idle: enter(.head)
         default: break
         }
         parser.receive(bytes)
         if phase == .head || phase == .body { proceed() }
+        if !held.resize(to: heldBytes), phase == .head || phase == .body {
+            giveUp(.error(503, "unavailable", "Too much is being received.", fields: [("Retry-After", "5")]))
+        }
         if parser.bufferedBytes > settings.aheadBytesMax, phase == .answering || phase == .writing {
             stream.pauseReading()
         }
@@ -165,13 +178,21 @@ public final class Exchange: ByteStreamOwner {
         }
     }
 
-    private func refuse(_ error: ParseError) {
+    private func refuse(_ error: ParseError) { giveUp(.refusal(error)) }
+
+    /// The last answer on this connection, to a request that did not come whole.
+    private func giveUp(_ response: Response) {
         requestID = stamp.nextRequestID()
         request = nil
+        parser = RequestParser(limits: settings.parser)
+        held.resize(to: 0)
         closesAfter = true
         phase = .answering
-        answer(.refusal(error))
+        answer(response)
     }
+
+    /// What is kept of requests, here and in the parser.
+    private var heldBytes: Int { parser.heldBytes + (request?.body.count ?? 0) }
 
     private func write() {
         guard phase == .writing else { return }
@@ -203,6 +224,7 @@ public final class Exchange: ByteStreamOwner {
         responder.answered(request, status: status, bytes: written)
         let wasRefused = request == nil
         request = nil
+        held.resize(to: parser.heldBytes)
         out = []
         outOffset = 0
         file = nil
@@ -260,11 +282,7 @@ public final class Exchange: ByteStreamOwner {
     private func expired() {
         switch phase {
         case .head where parser.bufferedBytes > 0, .body:
-            requestID = stamp.nextRequestID()
-            request = nil
-            closesAfter = true
-            phase = .answering
-            answer(.error(408, "request_timeout", "The request did not arrive in time."))
+            giveUp(.error(408, "request_timeout", "The request did not arrive in time."))
         case .writing:
             responder.answered(request, status: 499, bytes: written)
             phase = .ended

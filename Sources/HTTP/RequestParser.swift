@@ -98,6 +98,9 @@ public struct RequestParser: Sendable {
     /// Bytes received and not yet used.
     public var bufferedBytes: Int { buffer.count }
 
+    /// The same and the body so far.
+    public var heldBytes: Int { buffer.count + request.body.count }
+
     /// Adds bytes; then ask `next` until it needs more.
     public mutating func receive(_ bytes: Span<UInt8>) { buffer.append(bytes) }
 

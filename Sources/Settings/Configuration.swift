@@ -99,6 +99,7 @@ public struct Configuration: Hashable, Sendable {
         public var streamsPerDevice = 8
         public var headSize = ByteSize.kibibytes(16)
         public var bodySize = ByteSize.mebibytes(1)
+        public var bodiesSize = ByteSize.mebibytes(256)
         public var headTime = Duration.seconds(10)
         public var bodyTime = Duration.seconds(30)
         public var writeTime = Duration.seconds(10)

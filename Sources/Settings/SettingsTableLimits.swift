@@ -26,6 +26,10 @@ extension Setting {
                 "limits.body_size", \.limits.bodySize, .kibibytes(1) ... .gibibytes(1), "A request's body.",
                 beyond: "413"),
             Setting(
+                "limits.bodies_size", \.limits.bodiesSize, .mebibytes(1) ... .gibibytes(64),
+                "All requests that arrive or wait for their answer, together.",
+                beyond: "503 with Retry-After, closed"),
+            Setting(
                 "limits.head_time", \.limits.headTime, .milliseconds(100) ... .seconds(300),
                 "From the first byte of a request to the end of its head.", beyond: "408, closed"),
             Setting(

@@ -77,6 +77,28 @@ public final class TillSocket {
         }
     }
 
+    /// Sends what the kernel takes now: how much that is, or nil when the connection is gone.
+    public func offer(_ bytes: [UInt8]) -> Int? {
+        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        let sent = unsafe bytes.withUnsafeBytes { unsafe send(descriptor, $0.baseAddress, $0.count, flags) }
+        if sent >= 0 { return sent }
+        return errno == EAGAIN || errno == EINTR ? 0 : nil
+    }
+
+    /// Passes over what has arrived. Whether the other side has ended, in whichever way.
+    public func isAtEnd() -> Bool {
+        while true {
+            guard let bytes = try? read(within: 0) else { return errno != EAGAIN && errno != 0 && isBroken() }
+            if bytes.isEmpty { return true }
+        }
+    }
+
+    /// Whether the connection is gone, without reading anything.
+    public func isBroken() -> Bool {
+        var polled = pollfd(fd: descriptor, events: 0, revents: 0)
+        return unsafe poll(&polled, 1, 0) > 0
+    }
+
     /// Sends a request for `target`.
     public func request(
         _ method: String = "GET", _ target: String, headers: [(String, String)] = [], body: Data? = nil

@@ -95,7 +95,9 @@ final class BenchGateway {
     private let process = Process()
     var database: String { directory.appendingPathComponent("shop.db").path }
 
-    init(tidings: String, businesses: Int, tokensEach: Int) throws {
+    var pid: Int32 { process.processIdentifier }
+
+    init(tidings: String, businesses: Int, tokensEach: Int, settings more: [String] = []) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tidings-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -103,11 +105,12 @@ final class BenchGateway {
             "database.path=\(directory.path)/shop.db", "database.gateway_path=\(directory.path)/gateway.db",
             "server.listen=127.0.0.1:0", "server.admin_listen=127.0.0.1:0", "limits.streams_per_device=1000",
             "limits.streams_per_business=20000", "limits.connections_per_address=20000",
-        ].flatMap { ["--set", $0] }
+        ]
+        let options = (settings + more).flatMap { ["--set", $0] }
         func command(_ arguments: [String]) throws -> String {
             let run = Process()
             run.executableURL = URL(fileURLWithPath: tidings)
-            run.arguments = arguments + settings
+            run.arguments = arguments + options
             let output = Pipe()
             run.standardOutput = output
             try run.run()
@@ -132,7 +135,7 @@ final class BenchGateway {
             }
         }
         process.executableURL = URL(fileURLWithPath: tidings)
-        process.arguments = ["serve"] + settings
+        process.arguments = ["serve"] + options
         let output = Pipe()
         process.standardOutput = output
         try process.run()

@@ -6,7 +6,7 @@ import ArgumentParser
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidings-bench", abstract: "Measures Tidings.",
-        subcommands: [HooksBench.self, LatencyBench.self])
+        subcommands: [HooksBench.self, LatencyBench.self, HostileBench.self])
 }
 
 Bench.main()

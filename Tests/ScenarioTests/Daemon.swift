@@ -11,6 +11,7 @@ import TidingsTesting
 final class Daemon: Sendable {
     let directory: URL
     let settings: [String]
+    private let descriptors: Int?
     private let state = Mutex<State>(State())
 
     private struct State {
@@ -21,11 +22,15 @@ final class Daemon: Sendable {
 
     var port: UInt16 { state.withLock { $0.port } }
     var adminPort: UInt16 { state.withLock { $0.adminPort } }
+    var pid: Int32 { state.withLock { $0.pid } }
     var database: String { directory.appendingPathComponent("shop.db").path }
     private var logPath: String { directory.appendingPathComponent("serve.log").path }
 
     /// Makes the files and starts the gateway.
-    init(_ more: [String] = []) throws {
+    ///
+    /// - Parameter descriptors: How many it may have; nil: as many as we.
+    init(_ more: [String] = [], descriptors: Int? = nil) throws {
+        self.descriptors = descriptors
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tidings-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -77,8 +82,11 @@ final class Daemon: Sendable {
         let output = unsafe open(logPath, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0o600)
         let offset = (try? Data(contentsOf: URL(fileURLWithPath: logPath)).count) ?? 0
         let process = Process()
-        process.executableURL = Self.executable
-        process.arguments = ["serve"] + (settings + listen).flatMap { ["--set", $0] }
+        let limit = descriptors.map { "ulimit -n \($0); " } ?? ""
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments =
+            ["-c", limit + "exec \"$0\" \"$@\"", Self.executable.path, "serve"]
+            + (settings + listen).flatMap { ["--set", $0] }
         process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: true)
         process.standardError = process.standardOutput
         try process.run()

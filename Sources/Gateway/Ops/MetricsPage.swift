@@ -2,7 +2,9 @@
 
 import Domain
 import FanOut
+import HTTP
 import Journal
+import Lanes
 import Registry
 import Telemetry
 
@@ -67,6 +69,18 @@ struct MetricsPage {
             sum: Double(shards.wireLatency.sumMicroseconds) / 1_000_000)
         page.family(
             "tidings_connections_total", .counter, "Connections accepted.", tallies.requests.connections)
+        let places = services.places.counts
+        page.family("tidings_connections_open", .gauge, "Connections that are open.", places.open)
+        page.family(
+            "tidings_connections_turned_away_total", .counter,
+            "Connections for which there was no place, by the limit that was met.",
+            [
+                ([("limit", "connections")], Double(places.beyondTotal)),
+                ([("limit", "connections_per_address")], Double(places.beyondAddress)),
+            ])
+        page.family(
+            "tidings_request_bytes_held", .gauge, "Bytes held of requests that arrive or are answered.",
+            services.exchanges.budget.usedBytes)
         page.family(
             "tidings_answers_total", .counter, "HTTP answers by status; 499: the peer had gone.",
             tallies.requests.answers.sorted { $0.key < $1.key }.map {

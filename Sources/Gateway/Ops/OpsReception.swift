@@ -28,7 +28,7 @@ final class OpsReception: Responder {
         self.isLoopback = isLoopback
         self.collect = collect
         stamp = AnswerStamp(clock: services.clock, prefix: "ops")
-        settings = ExchangeSettings(services.configuration.limits)
+        settings = services.exchanges
     }
 
     func accept(_ stream: any ByteStream) {

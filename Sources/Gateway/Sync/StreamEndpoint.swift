@@ -116,7 +116,7 @@ extension Reception {
     }
 
     /// 200, `bye`, end.
-    private func turnAway(
+    func turnAway(
         _ exchange: Exchange, _ request: Request, _ reason: ByeReason, retryMilliseconds: Int
     ) {
         let head = head(exchange, request, [])

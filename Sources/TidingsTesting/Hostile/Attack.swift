@@ -1,0 +1,115 @@
+// What hostile peers do to a gateway, and what it costs: tests assert the figures, `tidings-bench hostile`
+// prints them. All over loopback, all from one thread; a good till polls meanwhile on another.
+
+import Foundation
+import Synchronization
+
+/// The gateway under attack.
+public struct AttackTarget: Sendable {
+    public let port: UInt16
+    public let pid: Int32
+    /// A token that may read and stream.
+    public let token: String
+    /// Commits one change of about 20 KB in that token's business.
+    public let commit: @Sendable () throws -> Void
+
+    public init(port: UInt16, pid: Int32, token: String, commit: @escaping @Sendable () throws -> Void) {
+        self.port = port
+        self.pid = pid
+        self.token = token
+        self.commit = commit
+    }
+}
+
+/// What an attack cost.
+public struct AttackFigures: Sendable {
+    /// From a peer's beginning to its being cut: the slowest. Nil: somebody was not.
+    public var secondsToCut: Double?
+    /// Bytes a peer could send before it was cut, at most; the kernel's buffers included.
+    public var bytesTaken = 0
+    /// By which the gateway's memory grew, at its peak.
+    public var kilobytes = 0
+    /// Of one core.
+    public var cpuShare = 0.0
+    /// The slowest answer a good till had meanwhile.
+    public var othersSeconds = 0.0
+    /// Descriptors the gateway held afterwards, beyond those before.
+    public var descriptorsLeft = 0
+}
+
+/// Ways to be hostile.
+public enum Attack: String, CaseIterable, Sendable {
+    /// A head that comes a byte at a time, for ever.
+    case slowHeads
+    /// A body that does.
+    case slowBodies
+    /// Nothing at all.
+    case silence
+    /// A head that is large, and never ends.
+    case hugeHeads
+    /// 200 MiB sent onto an open stream.
+    case uploads
+    /// A stream that is never read while much happens.
+    case neverReading
+    /// Requests and streams that end with RST, one after another.
+    case resets
+
+    /// Attacks with that many peers.
+    ///
+    /// - Parameter seconds: After which peers that were not cut are counted as such.
+    public func run(on target: AttackTarget, peers: Int, seconds: Double = 30) throws -> AttackFigures {
+        let siege = Siege(target: target, peers: peers, seconds: seconds)
+        let before = try settled(target.pid)
+        ProcessFigures.forgetPeak(pid: target.pid)
+        let start = Date()
+        let good = GoodTill(target)
+        var figures = AttackFigures()
+        try siege.run(self, &figures)
+        figures.othersSeconds = good.stop()
+        let after = try ProcessFigures(pid: target.pid)
+        figures.kilobytes = after.peakKilobytes - before.residentKilobytes
+        figures.cpuShare = (after.cpuSeconds - before.cpuSeconds) / max(0.1, -start.timeIntervalSinceNow)
+        figures.descriptorsLeft = try settled(target.pid).descriptors - before.descriptors
+        return figures
+    }
+
+    /// Once two looks see as many descriptors: what was closed just now is gone.
+    private func settled(_ pid: Int32) throws -> ProcessFigures {
+        var last = try ProcessFigures(pid: pid)
+        for _ in 0..<50 {
+            usleep(100_000)
+            let next = try ProcessFigures(pid: pid)
+            if next.descriptors == last.descriptors { return next }
+            last = next
+        }
+        return last
+    }
+}
+
+/// A till that polls once in a while, and remembers its slowest answer. From any lane.
+private final class GoodTill: Sendable {
+    private let slowest = Mutex(0.0)
+    private let isOver = Mutex(false)
+    private let ended = DispatchSemaphore(value: 0)
+
+    init(_ target: AttackTarget) {
+        let thread = Thread { [self] in
+            while !isOver.withLock({ $0 }) {
+                let start = Date()
+                let answer = try? TillSocket.ask(
+                    port: target.port, "GET", "/sync/full?entities=brands", token: target.token)
+                let took = answer?.status == 200 ? -start.timeIntervalSinceNow : Double.infinity
+                slowest.withLock { $0 = max($0, took) }
+                usleep(50_000)
+            }
+            ended.signal()
+        }
+        thread.start()
+    }
+
+    func stop() -> Double {
+        isOver.withLock { $0 = true }
+        ended.wait()
+        return slowest.withLock { $0 }
+    }
+}

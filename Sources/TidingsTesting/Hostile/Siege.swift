@@ -1,0 +1,105 @@
+// The peers of an attack, one by one.
+
+import Foundation
+
+/// Hostile peers. Lives on the thread of its test.
+struct Siege {
+    let target: AttackTarget
+    let peers: Int
+    let seconds: Double
+
+    private static let head = "GET /sync/changes HTTP/1.1\r\nHost: a\r\nX-Slow: "
+
+    func run(_ attack: Attack, _ figures: inout AttackFigures) throws {
+        switch attack {
+        case .slowHeads: try trickle(after: Self.head, &figures)
+        case .slowBodies:
+            try trickle(
+                after: "POST /sync/ack HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(target.token)\r\n"
+                    + "Content-Length: 900000\r\n\r\n", &figures)
+        case .silence: try trickle(after: "", byte: nil, &figures)
+        case .hugeHeads: try flood({ try connect(sending: Self.head) }, bytes: 64 << 20, &figures)
+        case .uploads: try flood(openStream, bytes: 200 << 20, &figures)
+        case .neverReading: try sleep(&figures)
+        case .resets: try reset(&figures)
+        }
+    }
+
+    private func connect(sending text: String, receiveBuffer: Int32 = 0) throws -> TillSocket {
+        let socket = try TillSocket(port: target.port, receiveBuffer: receiveBuffer)
+        if !text.isEmpty { try socket.write(text) }
+        return socket
+    }
+
+    private var streamHead: String {
+        "GET /sync/stream?entities=products HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(target.token)\r\n\r\n"
+    }
+
+    private func openStream() throws -> TillSocket {
+        let socket = try connect(sending: streamHead)
+        guard try socket.readHead().status == 200 else { throw SocketFailure(description: "no stream") }
+        return socket
+    }
+
+    /// A byte each tenth of a second from each peer, until all were cut.
+    private func trickle(after head: String, byte: UInt8? = 0x61, _ figures: inout AttackFigures) throws {
+        var open = try (0..<peers).map { _ in (socket: try connect(sending: head), since: Date()) }
+        var slowest = 0.0
+        let end = Date().addingTimeInterval(seconds)
+        while !open.isEmpty {
+            guard Date() < end else { return figures.secondsToCut = nil }
+            open.removeAll { peer in
+                let isCut = (byte.map { peer.socket.offer([$0]) == nil } ?? false) || peer.socket.isAtEnd()
+                if isCut { slowest = max(slowest, -peer.since.timeIntervalSinceNow) }
+                return isCut
+            }
+            usleep(100_000)
+        }
+        figures.secondsToCut = slowest
+    }
+
+    /// As much as the gateway takes, from one peer after another.
+    private func flood(_ open: () throws -> TillSocket, bytes: Int, _ figures: inout AttackFigures) throws {
+        let piece = [UInt8](repeating: 0x61, count: 64 << 10)
+        var slowest = 0.0
+        for _ in 0..<peers {
+            let socket = try open()
+            let start = Date()
+            let end = start.addingTimeInterval(seconds)
+            var sent = 0
+            while sent < bytes, let taken = socket.offer(piece) {
+                guard Date() < end else { return figures.secondsToCut = nil }
+                sent += taken
+                if taken == 0 { usleep(200) }
+            }
+            guard sent < bytes else { return figures.secondsToCut = nil }
+            slowest = max(slowest, -start.timeIntervalSinceNow)
+            figures.bytesTaken = max(figures.bytesTaken, sent)
+        }
+        figures.secondsToCut = slowest
+    }
+
+    /// Streams that take nothing while four megabytes are told.
+    private func sleep(_ figures: inout AttackFigures) throws {
+        let open = try (0..<peers).map { _ in try connect(sending: streamHead, receiveBuffer: 2_048) }
+        usleep(500_000)
+        let start = Date()
+        for _ in 0..<200 { try target.commit() }
+        let end = Date().addingTimeInterval(seconds)
+        var left = open
+        while !left.isEmpty, Date() < end {
+            left.removeAll { $0.isBroken() }
+            usleep(50_000)
+        }
+        figures.secondsToCut = left.isEmpty ? -start.timeIntervalSinceNow : nil
+    }
+
+    /// Half of them in the middle of a request, half with a stream.
+    private func reset(_ figures: inout AttackFigures) throws {
+        for number in 0..<peers {
+            let socket = try connect(sending: number % 2 == 0 ? Self.head : streamHead)
+            socket.resetOnClose()
+        }
+        figures.secondsToCut = 0
+    }
+}

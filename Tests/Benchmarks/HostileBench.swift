@@ -1,0 +1,90 @@
+// What hostile peers cost a gateway: the attacks of the tests, with more peers and the default limits' shape.
+// And whether the comparison of secrets tells by its time where they differ.
+
+import ArgumentParser
+import Foundation
+import GRDB
+import Registry
+import TidingsTesting
+
+struct HostileBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hostile", abstract: "What hostile peers cost: memory, time, and others' waiting.")
+
+    @Option(help: "The built gateway.") var tidings: String
+    @Option(help: "Peers of an attack; a tenth for those that send much.") var peers = 500
+
+    func run() throws {
+        print(
+            "attack          peers   cut after s   taken KiB   grown KiB   cpu %   others' slowest ms   fds left"
+        )
+        for attack in Attack.allCases {
+            let gateway = try BenchGateway(
+                tidings: tidings, businesses: 1, tokensEach: 1,
+                settings: [
+                    "limits.head_time=2s", "limits.body_time=2s", "stream.slow_age=2s",
+                    "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
+                ])
+            let queue = try DatabaseQueue(path: gateway.database)
+            let filler = String(repeating: "x", count: 20_000)
+            let target = AttackTarget(port: gateway.port, pid: gateway.pid, token: gateway.tokens[0][0]) {
+                try queue.write { db in
+                    try db.execute(
+                        sql: "UPDATE products SET description = ? || random()", arguments: [filler])
+                }
+            }
+            let count = attack == .hugeHeads || attack == .uploads ? peers / 10 : peers
+            show(attack, peers: count, try attack.run(on: target, peers: count, seconds: 60))
+        }
+        let welch = Self.timing()
+        print(
+            "secrets compared: Welch's t of an early against a late difference \(welch.text(2)) (below 4.5)")
+        printJSON(["bench": "hostile", "attack": "timing", "welch_t": welch])
+    }
+
+    private func show(_ attack: Attack, peers: Int, _ figures: AttackFigures) {
+        let cut = figures.secondsToCut.map { $0.text(2) } ?? "never"
+        print(
+            attack.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0), "\(peers)".leftPadded(6),
+            cut.leftPadded(13), "\(figures.bytesTaken / 1_024)".leftPadded(11),
+            "\(figures.kilobytes)".leftPadded(11), (figures.cpuShare * 100).text(0).leftPadded(7),
+            (figures.othersSeconds * 1_000).text(1).leftPadded(20),
+            "\(figures.descriptorsLeft)".leftPadded(10))
+        printJSON([
+            "bench": "hostile", "attack": attack.rawValue, "peers": peers,
+            "seconds_to_cut": figures.secondsToCut ?? -1, "bytes_taken": figures.bytesTaken,
+            "grown_kib": figures.kilobytes, "cpu_share": figures.cpuShare,
+            "others_slowest_ms": figures.othersSeconds * 1_000,
+            "descriptors_left": figures.descriptorsLeft,
+        ])
+    }
+
+    /// Compares a hash with one that differs in its first byte and one that differs in its last, by turns.
+    private static func timing(samples: Int = 200_000) -> Double {
+        let secret = SecretHash(of: "secret")
+        func changed(at index: Int) -> SecretHash {
+            var digits = Array(secret.hex.utf8)
+            digits[index] = digits[index] == 0x30 ? 0x31 : 0x30
+            return SecretHash(hex: String(decoding: digits, as: UTF8.self)) ?? secret
+        }
+        let others = [changed(at: 0), changed(at: 63)]
+        var times: [[Double]] = [[], []]
+        var equal = 0
+        for _ in 0..<(samples * 2) {
+            let which = Bool.random() ? 1 : 0
+            let start = LatencyBench.now()
+            for _ in 0..<50 where secret.matches(others[which]) { equal += 1 }
+            let took = Double(LatencyBench.now() - start)
+            // Interrupted measurements say nothing of the comparison.
+            if took < 2_000 { times[which].append(took) }
+        }
+        precondition(equal == 0)
+        func moments(_ values: [Double]) -> (mean: Double, error: Double) {
+            let mean = values.reduce(0, +) / Double(values.count)
+            let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)
+            return (mean, variance / Double(values.count))
+        }
+        let (early, late) = (moments(times[0]), moments(times[1]))
+        return abs(early.mean - late.mean) / (early.error + late.error).squareRoot()
+    }
+}

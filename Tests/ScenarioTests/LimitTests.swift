@@ -1,0 +1,113 @@
+// Every limit has its answer: what stands in the configuration's table is what a client gets.
+
+import Foundation
+import Testing
+import TidingsTesting
+
+@Suite struct LimitTests {
+    private func turnedAway(_ daemon: Daemon, _ limit: String) throws -> Int? {
+        try StreamTests.metric(daemon, #"tidings_connections_turned_away_total{limit="\#(limit)"}"#)
+    }
+
+    @Test func connectionsOfOneAddressAreClosedUnanswered() throws {
+        let daemon = try Daemon(["limits.connections_per_address=3"])
+        var open = try (0..<3).map { _ in try TillSocket(port: daemon.port) }
+        for socket in open {
+            try socket.request("GET", "/nowhere")
+            #expect(try socket.readAnswer().status == 404)
+        }
+        let fourth = try TillSocket(port: daemon.port)
+        #expect(waitFor(seconds: 20) { fourth.isAtEnd() ? true : nil } == true)
+        #expect(try turnedAway(daemon, "connections_per_address") == 1)
+        open.removeLast()
+        #expect(waitFor(seconds: 20) { (try? daemon.ask("GET", "/nowhere"))?.status } == 404)
+    }
+
+    /// A proxy that is trusted speaks for many.
+    @Test func aTrustedProxyIsNotCountedByAddress() throws {
+        let daemon = try Daemon([
+            "limits.connections_per_address=2", "server.trusted_proxies=127.0.0.1",
+        ])
+        let open = try (0..<5).map { _ in try TillSocket(port: daemon.port) }
+        for socket in open {
+            try socket.request("GET", "/nowhere")
+            #expect(try socket.readAnswer().status == 404)
+        }
+    }
+
+    @Test func connectionsInAllAreAnsweredInTheirOwnWords() throws {
+        let daemon = try Daemon(["limits.connections=3"])
+        let business = try daemon.newBusiness()
+        let ticket = try #require(
+            try daemon.ask("POST", "/sync/ticket", token: business.token).json?["ticket"] as? String)
+        func fill() throws -> [TillSocket] {
+            try (0..<3).map { _ in
+                let socket = try TillSocket(port: daemon.port)
+                try socket.request("GET", "/nowhere")
+                _ = try socket.readAnswer()
+                return socket
+            }
+        }
+        let open = waitFor(seconds: 20) { try? fill() } ?? []
+        let poll = try daemon.ask("GET", "/sync/full", token: business.token)
+        #expect(poll.status == 503 && poll.fields["retry-after"] == "30")
+        let stream = try OpenStream(daemon, query: "ticket=\(ticket)")
+        #expect(stream.status == 200)
+        let bye = try #require(try stream.next())
+        #expect(bye.type == "bye" && bye.json["reason"] as? String == "overload")
+        #expect(try #require(stream.retryMilliseconds) >= 10_000)
+        #expect(try stream.untilEnd())
+        // Far beyond, nobody is answered.
+        let crowd = try (0..<30).map { _ in try TillSocket(port: daemon.port) }
+        #expect(waitFor(seconds: 20) { crowd.contains { $0.isAtEnd() } ? true : nil } == true)
+        withExtendedLifetime((open, crowd)) {}
+    }
+
+    @Test func bodiesTogetherHaveABound() throws {
+        let daemon = try Daemon(["limits.bodies_size=1MiB", "limits.body_time=60s"])
+        func begin() throws -> TillSocket {
+            let socket = try TillSocket(port: daemon.port)
+            try socket.write("POST /sync/ack HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+            try socket.write([UInt8](repeating: 0x61, count: 700_000))
+            return socket
+        }
+        let first = try begin()
+        let isHeld = try waitFor(seconds: 20) {
+            try StreamTests.metric(daemon, "tidings_request_bytes_held").flatMap {
+                $0 >= 700_000 ? true : nil
+            }
+        }
+        #expect(isHeld == true)
+        let second = try begin().readAnswer()
+        #expect(second.status == 503 && second.fields["retry-after"] != nil)
+        // The first one is not the worse for it.
+        try first.write([UInt8](repeating: 0x61, count: 300_000))
+        #expect(try first.readAnswer().status == 401)
+        let isEmpty = try waitFor(seconds: 20) {
+            try StreamTests.metric(daemon, "tidings_request_bytes_held").flatMap { $0 < 1_000 ? true : nil }
+        }
+        #expect(isEmpty == true)
+    }
+
+    @Test func headsBodiesAndTimes() throws {
+        let daemon = try Daemon([
+            "limits.head_size=2KiB", "limits.body_size=1KiB", "limits.head_time=1s", "limits.body_time=1s",
+            "limits.idle_time=1s",
+        ])
+        func answer(_ text: String) throws -> Int {
+            let socket = try TillSocket(port: daemon.port)
+            try socket.write(text)
+            return try socket.readAnswer().status
+        }
+        let long = String(repeating: "a", count: 9_000)
+        #expect(try answer("GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n") == 414)
+        #expect(try answer("GET / HTTP/1.1\r\nHost: a\r\nX: \(long)\r\n\r\n") == 431)
+        #expect(try answer("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n") == 413)
+        #expect(try answer("GET / HTTP/1.1\r\nHost: a\r\n") == 408)
+        #expect(try answer("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n") == 408)
+        let idle = try TillSocket(port: daemon.port)
+        try idle.request("GET", "/nowhere")
+        #expect(try idle.readAnswer().status == 404)
+        #expect(waitFor(seconds: 20) { idle.isAtEnd() ? true : nil } == true)
+    }
+}
