@@ -128,7 +128,8 @@ extension Delta {
 }
 
 extension EntityDelta {
-    func encode(to json: inout JSONWriter) {
+    /// The lists and the total, as one object.
+    public func encode(to json: inout JSONWriter) {
         json.raw("{\"created\":[")
         json.raw(created.bytes)
         json.raw("],\"updated\":[")

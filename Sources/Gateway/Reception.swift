@@ -94,6 +94,8 @@ final class Reception: Responder {
         case .stream: stream(call)
         case .ticket: ticket(call)
         case .ack: ack(call)
+        case .digest: digest(call)
+        case .records: records(call)
         case .watchPage: watchPage(call)
         }
     }

@@ -2,7 +2,7 @@
 
 /// The endpoints of the public listener.
 enum Route {
-    case register, full, changes, stream, ticket, ack, watchPage
+    case register, full, changes, stream, ticket, ack, digest, records, watchPage
 
     init?(path: String) {
         let rest = path.hasPrefix("/api/v1/") ? String(path.dropFirst("/api/v1".count)) : path
@@ -13,6 +13,8 @@ enum Route {
         case "/sync/stream": self = .stream
         case "/sync/ticket": self = .ticket
         case "/sync/ack": self = .ack
+        case "/sync/digest": self = .digest
+        case "/sync/records": self = .records
         case "/demo/": self = .watchPage
         default: return nil
         }
@@ -23,7 +25,7 @@ enum Route {
         switch self {
         case .register, .ticket, .ack: ["POST"]
         case .stream: ["GET"]
-        case .full, .changes, .watchPage: ["GET", "HEAD"]
+        case .full, .changes, .digest, .records, .watchPage: ["GET", "HEAD"]
         }
     }
 }

@@ -7,6 +7,7 @@ import Journal
 import Lanes
 import Logging
 import SQLiteEngine
+import Telemetry
 
 /// The tailer and its surroundings. Lives on the tailer's lane.
 final class Tailing {
@@ -19,6 +20,7 @@ final class Tailing {
     private var alarm: (any Alarm)?
     private var remembered: Head?
     private var failures = FailureLog()
+    private var drifted = 0
 
     init(
         file: DatabaseFile, source: SQLiteChangeSource, hub: Confined<Hub>, lane: WorkerLane,
@@ -65,7 +67,19 @@ final class Tailing {
         if let failure = failures.news(status.failure) {
             services.log.error("the journal cannot be read", metadata: ["error": "\(failure)"])
         }
+        tellDrift()
         alarm = lane.after(.seconds(1)) { [weak self] in self?.look() }
+    }
+
+    /// The gateway's own drift: the state index calls records live whose rows are not there.
+    private func tellDrift() {
+        let now = SQLiteStateReader.driftedRecords.value
+        if now > drifted {
+            services.log.warning(
+                "rows are missing that the state index calls live: hooks were bypassed",
+                metadata: ["records": "\(now - drifted)"])
+        }
+        drifted = now
     }
 
     /// Reads no more, and says that it ended in order.

@@ -25,6 +25,23 @@ public protocol StateReader: AnyObject {
     /// - Returns: Where it ends, how many records it holds.
     func full(scope: Scope, format: FullFormat, write: ([UInt8]) throws -> Void) throws -> FullSummary
 
+    /// Count and digest of each of `count` buckets of an entity.
+    ///
+    /// - Complexity: The records that the business has of it.
+    func buckets(of entity: EntityNumber, business: BusinessID, count: Int) throws -> BucketTotals
+
+    /// The versions of the live records in some of `count` buckets.
+    ///
+    /// - Complexity: The records that the business has of the entity.
+    func versions(
+        of entity: EntityNumber, business: BusinessID, buckets: Set<Int>, count: Int
+    ) throws -> RecordVersions
+
+    /// Exactly these records.
+    ///
+    /// - Complexity: Two look-ups a record.
+    func records(_ ids: [Key], of entity: EntityNumber, business: BusinessID) throws -> RecordSelection
+
     /// The head of a snapshot opened now.
     func head() throws -> Head
 }

@@ -79,16 +79,25 @@ final class JournalStatements {
     private func count(_ scope: Scope) throws -> [EntityNumber: Total] {
         var totals: [EntityNumber: Total] = [:]
         for entity in scope.entities {
-            liveStatement.bind(1, scope.business.key)
-            liveStatement.bind(2, Int64(entity.rawValue))
             var total = Total()
-            try liveStatement.forEach { row in
-                guard let id = row.key(1) else { return }
-                total.fold(id: id, was: nil, operation: .created, version: row.integer(2))
+            try forEachLive(entity, scope.business) { id, version in
+                total.fold(id: id, was: nil, operation: .created, version: version)
             }
             totals[entity] = total
         }
         return totals
+    }
+
+    /// Walks the live records that a business has of an entity.
+    func forEachLive(
+        _ entity: EntityNumber, _ business: BusinessID, _ body: (Key, _ version: Int64) -> Void
+    ) throws {
+        liveStatement.bind(1, business.key)
+        liveStatement.bind(2, Int64(entity.rawValue))
+        try liveStatement.forEach { row in
+            guard let id = row.key(1) else { return }
+            body(id, row.integer(2))
+        }
     }
 }
 

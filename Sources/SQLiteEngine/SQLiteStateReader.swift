@@ -5,6 +5,7 @@ public import Domain
 import GRDB
 public import Journal
 public import Lanes
+public import Telemetry
 
 /// Reads the state index over one read-only connection. Lives on its worker lane.
 public final class SQLiteStateReader: StateReader {
@@ -17,8 +18,7 @@ public final class SQLiteStateReader: StateReader {
     private(set) var journal: JournalStatements
     private var pages: [EntitySet: RawStatement] = [:]
     private var encoders: [EntityNumber: RecordEncoder] = [:]
-    /// Records that the state index calls live and whose rows are not there: hooks were bypassed.
-    public private(set) var driftedRecords = 0
+    private var stateLookup: RawStatement?
 
     /// Opens a connection. Blocks.
     public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, clock: WallClock) throws
@@ -41,6 +41,7 @@ public final class SQLiteStateReader: StateReader {
         journal = try queue.inDatabase { try JournalStatements($0) }
         pages = [:]
         encoders = [:]
+        stateLookup = nil
         identity = now
         self.queue = queue
         return queue
@@ -139,7 +140,7 @@ public final class SQLiteStateReader: StateReader {
                 parts[entity]?.updated.append(record)
             }
         } else {
-            driftedRecords += 1
+            Self.driftedRecords.add()
             parts[entity]?.deleted.append(id)
         }
         if !row.isNull(7) {
@@ -170,6 +171,15 @@ public final class SQLiteStateReader: StateReader {
         return statement
     }
 
+    /// Columns: version, dead. Of one record: entity, id, business.
+    func stateLookup(_ db: Database) throws -> RawStatement {
+        if let statement = stateLookup { return statement }
+        let statement = try RawStatement(
+            db, "SELECT version, dead FROM tidings_state WHERE entity = ?1 AND id = ?2 AND business = ?3")
+        stateLookup = statement
+        return statement
+    }
+
     func encoder(of entity: EntityNumber, _ db: Database) throws -> RecordEncoder? {
         if let encoder = encoders[entity] { return encoder }
         guard let definition = catalogue[entity] else { return nil }
@@ -177,4 +187,11 @@ public final class SQLiteStateReader: StateReader {
         encoders[entity] = encoder
         return encoder
     }
+
+    // MARK: Counted
+
+    /// Answered as deleted: the state index calls them live and their rows are not there.
+    public static let driftedRecords = Counter(
+        "tidings_drifted_records_total",
+        help: "Records served as deleted because their rows were missing: hooks had been bypassed.")
 }

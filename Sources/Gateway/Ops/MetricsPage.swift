@@ -103,6 +103,7 @@ struct MetricsPage {
             "tidings_ready", .gauge, "1 when clients should be sent here.",
             services.status.reasons.isEmpty ? 1 : 0)
         page.add(Registry.metrics)
+        page.add(Drift.metrics)
         text = page.text
     }
 }

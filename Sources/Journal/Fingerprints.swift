@@ -1,0 +1,46 @@
+// What a client that no longer trusts its copy asks for: fingerprints of parts of an entity, the versions in
+// a part, and single records. Each is true at the head of one snapshot, and says at which.
+
+public import Domain
+
+/// Count and digest of every bucket of an entity's live records.
+public struct BucketTotals: Sendable {
+    public let head: Head
+    /// In the order of the buckets; their sum is the entity's total.
+    public let totals: [Total]
+
+    public init(head: Head, totals: [Total]) {
+        self.head = head
+        self.totals = totals
+    }
+}
+
+/// What stands in some buckets of an entity.
+public struct RecordVersions: Sendable {
+    public let head: Head
+    /// Live records, in no order.
+    public let records: [(id: Key, version: Int64)]
+
+    public init(head: Head, records: [(id: Key, version: Int64)]) {
+        self.head = head
+        self.records = records
+    }
+}
+
+/// Records that were asked for by id. It covers no range of the journal, so it moves nobody's position.
+public struct RecordSelection: Sendable {
+    public let head: Head
+    /// Those that are alive.
+    public let records: RecordList
+    /// The others: deleted, another business's, or never there.
+    public let absent: [Key]
+    /// Of the whole entity.
+    public let total: Total
+
+    public init(head: Head, records: RecordList, absent: [Key], total: Total) {
+        self.head = head
+        self.records = records
+        self.absent = absent
+        self.total = total
+    }
+}
