@@ -33,6 +33,8 @@ let package = Package(
             pkgConfig: "libevent_pthreads",
             providers: [.apt(["libevent-dev"])]),
 
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
         .target(name: "CLinux"),
         .target(name: "CSQLite"),
 
@@ -65,7 +67,7 @@ let package = Package(
         .target(
             name: "HTTP",
             dependencies: [
-                "Lanes", "Domain", "Telemetry",
+                "CZlib", "Lanes", "Domain", "Telemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: house),

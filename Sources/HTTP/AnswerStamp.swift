@@ -1,6 +1,6 @@
 // What every answer carries: Date, X-Server-Timestamp, X-Request-Id.
 
-public import Domain
+import Domain
 public import Lanes
 
 /// Stamps the answers of one loop. Lives on that loop.
@@ -29,20 +29,6 @@ public final class AnswerStamp {
         return [
             ("Date", date.text), ("X-Server-Timestamp", now.description), ("X-Request-Id", requestID),
         ]
-    }
-}
-
-/// IMF-fixdate, RFC 9110 § 5.6.7.
-public enum HTTPDate {
-    /// `Sun, 06 Nov 1994 08:49:37 GMT`
-    public static func text(_ time: Timestamp) -> String {
-        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        let iso = Array(time.description.utf8)
-        func part(_ range: Range<Int>) -> String { String(decoding: iso[range], as: UTF8.self) }
-        let weekday = days[Int(((time.microseconds / 86_400_000_000) % 7 + 7) % 7)]
-        let month = months[max(0, min(11, (Int(part(5..<7)) ?? 1) - 1))]
-        return "\(weekday), \(part(8..<10)) \(month) \(part(0..<4)) \(part(11..<19)) GMT"
     }
 }
 
