@@ -106,7 +106,7 @@ import TidingsTesting
         var copy = try Copy(shop)
         #expect(try copy.agrees())
         let right = copy.records
-        // A creation missed, a deletion missed, an update missed, one seen that never was: the count is right.
+        // One creation, deletion and update missed, one seen that never was: the count is right.
         copy.records[11] = nil
         copy.records[57] = right[12]
         copy.records[30] = right[31]
@@ -180,7 +180,7 @@ import TidingsTesting
         let shop = try Shop()
         var copy = try Copy(shop)
         try shop.daemon.sql(
-            "INSERT INTO tidings_journal(entity, business, id, op, version) VALUES (1, \(shop.business), 4711, 1, 1);"
+            "INSERT INTO tidings_journal(entity,business,id,op,version) VALUES(1,\(shop.business),4711,1,1);"
         )
         _ = try copy.agrees()
         #expect(copy.records.isEmpty)
