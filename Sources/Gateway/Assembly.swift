@@ -41,7 +41,9 @@ struct Assembly {
         registryLane = WorkerLane(name: "registry")
         let credentials = CredentialBook()
         let registry = Confined(
-            try Registry(path: configuration.database.gatewayPath, clock: clock, book: credentials),
+            try Registry(
+                path: configuration.database.gatewayPath, clock: clock, book: credentials,
+                sanctum: SanctumLayout(configuration)),
             to: registryLane)
 
         let readers = ReaderPool(

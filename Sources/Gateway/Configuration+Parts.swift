@@ -1,10 +1,12 @@
 // The configuration as each part wants it: the one place where the names of settings meet the names of the
 // parts.
 
+import Domain
 import Events
 import FanOut
 import Glibc
 import Journal
+import Registry
 import Settings
 
 extension ShardSettings {
@@ -59,4 +61,27 @@ extension TailerSettings {
 extension EventLoop {
     /// The cores this process may use.
     static var coreCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}
+
+extension SanctumLayout {
+    /// Nil unless the application's own tokens count.
+    init?(_ configuration: Configuration) {
+        let auth = configuration.auth
+        guard auth.sanctum else { return nil }
+        self.init(path: auth.sanctumDatabase.isEmpty ? configuration.database.path : auth.sanctumDatabase)
+        tokens = auth.sanctumTokens
+        users = auth.sanctumUsers
+        businessColumn = auth.sanctumBusiness
+        business = auth.sanctumOneBusiness.isEmpty ? nil : BusinessID(setting: auth.sanctumOneBusiness)
+        tokenable = auth.sanctumTokenable
+        lifetimeSeconds = auth.sanctumExpiration == .zero ? nil : Int64(auth.sanctumExpiration.wholeSeconds)
+        touches = auth.sanctumTouch
+    }
+}
+
+extension BusinessID {
+    /// As a setting has it: digits are an integer.
+    fileprivate init(setting text: String) {
+        self = Int64(text).map { BusinessID($0) } ?? BusinessID(.text(text))
+    }
 }

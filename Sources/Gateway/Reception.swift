@@ -48,22 +48,29 @@ final class Reception: Responder {
     // MARK: Responder
 
     func respond(to request: Request, on exchange: Exchange) {
-        if isStranger(request) { return askRegistry(request, exchange) }
+        if let stranger = stranger(request) { return askRegistry(stranger, request, exchange) }
         route(request, exchange)
     }
 
     /// A well-formed token that the book does not know: it may have been made a moment ago by another
-    /// process.
-    private func isStranger(_ request: Request) -> Bool {
-        guard let bearer = bearer(request) else { return false }
-        return services.credentials.isStranger(bearer, now: services.clock.now)
+    /// process, or be the application's own.
+    private func stranger(_ request: Request) -> String? {
+        guard let bearer = bearer(request),
+            services.credentials.isStranger(bearer, now: services.clock.now)
+        else { return nil }
+        return bearer
     }
 
-    private func askRegistry(_ request: Request, _ exchange: Exchange) {
+    private func askRegistry(_ bearer: String, _ request: Request, _ exchange: Exchange) {
         guard let own else { return }
         let number = hold(exchange)
+        let services = services
         services.registry.post { registry in
-            try? registry.check()
+            do {
+                try registry.check(meeting: bearer)
+            } catch {
+                services.status.registry(failure: "\(error)")
+            }
             own.post { reception in
                 guard let exchange = reception.release(number) else { return }
                 reception.route(request, exchange)

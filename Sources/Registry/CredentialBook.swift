@@ -10,6 +10,8 @@ import Telemetry
 public final class CredentialBook: Sendable {
     private struct Content {
         var pages = CredentialPages()
+        /// Tokens of the application's own that were presented.
+        var application = CredentialPages()
         /// When each token was last used, since that was last written down.
         var uses: [TokenID: Timestamp] = [:]
     }
@@ -33,30 +35,24 @@ public final class CredentialBook: Sendable {
 
     /// Judges a token that was proven otherwise: by a ticket.
     public func check(token: TokenID, now: Timestamp) -> Verdict {
-        judge(now, proof: nil) { $0.byID[token] }
+        judge(now, proof: nil) { ($0.pages.byID[token] ?? $0.application.byID[token]) }
     }
 
     private func judge(_ text: String, _ now: Timestamp) -> Verdict {
-        guard (8...256).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            return .malformed
+        guard let bearer = BearerToken(text) else { return .malformed }
+        return judge(now, proof: bearer.hash) { content in
+            // Ids of the application's tokens are counted apart: whichever has this secret is meant.
+            let own = content.pages.entry(for: bearer) { TokenID($0) }
+            let others = content.application.entry(for: bearer) { .application($0) }
+            return own?.hash.matches(bearer.hash) == true ? own : others
         }
-        guard let bar = text.utf8.firstIndex(of: 0x7C) else {
-            let hash = SecretHash(of: text)
-            return judge(now, proof: hash) { $0.entry(with: hash) }
-        }
-        let digits = text[..<bar].utf8
-        guard digits.allSatisfy({ (0x30...0x39).contains($0) }), let id = Int64(text[..<bar]) else {
-            return .malformed
-        }
-        let hash = SecretHash(of: text[bar...].utf8.dropFirst())
-        return judge(now, proof: hash) { $0.byID[TokenID(id)] }
     }
 
     private func judge(
-        _ now: Timestamp, proof: SecretHash?, _ find: (CredentialPages) -> TokenEntry?
+        _ now: Timestamp, proof: SecretHash?, _ find: (Content) -> TokenEntry?
     ) -> Verdict {
         content.withLock { content in
-            guard let entry = find(content.pages), proof?.matches(entry.hash) ?? true else { return .unknown }
+            guard let entry = find(content), proof?.matches(entry.hash) ?? true else { return .unknown }
             let verdict = entry.verdict(at: now)
             if case .granted = verdict { content.uses[entry.id] = now }
             return verdict
@@ -76,6 +72,11 @@ public final class CredentialBook: Sendable {
 
     /// Replaces one token; nil removes it.
     func set(_ id: TokenID, to entry: TokenEntry?) { content.withLock { $0.pages.set(id, to: entry) } }
+
+    /// The same for a token of the application's own.
+    func setApplication(_ id: TokenID, to entry: TokenEntry?) {
+        content.withLock { $0.application.set(id, to: entry) }
+    }
 
     /// What was used since the last call.
     func takeUses() -> [TokenID: Timestamp] {

@@ -40,7 +40,11 @@ struct CredentialPages: Sendable {
         if let entry { byHash[entry.hash] = id }
     }
 
-    func entry(with hash: SecretHash) -> TokenEntry? { byHash[hash].flatMap { byID[$0] } }
+    /// The token of that id, or of that secret where no id was said.
+    func entry(for bearer: BearerToken, naming: (Int64) -> TokenID) -> TokenEntry? {
+        if let id = bearer.id { return byID[naming(id)] }
+        return byHash[bearer.hash].flatMap { byID[$0] }
+    }
 }
 
 extension Dictionary {

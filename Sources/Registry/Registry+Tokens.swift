@@ -121,13 +121,21 @@ extension Registry {
                     UPDATE tidings_devices SET last_seen_at = max(last_seen_at, ?1) FROM tidings_tokens t
                     WHERE t.id = ?2 AND tidings_devices.business = t.business AND tidings_devices.device = t.device
                     """)
+            let foreign = try db.cachedStatement(
+                sql: "INSERT OR REPLACE INTO tidings_application_uses(token, last_used_at) VALUES (?, ?)")
             for (id, time) in notes.uses {
+                if let number = id.applicationID {
+                    try foreign.execute(arguments: [number, time.microseconds])
+                    continue
+                }
                 try token.execute(arguments: [time.microseconds, id.rawValue])
                 try device.execute(arguments: [time.microseconds, id.rawValue])
             }
         }
+        let foreign = notes.uses.filter { $0.key.applicationID != nil }
         notes.uses = [:]
         notes.usesKeptAt = now
+        if !foreign.isEmpty { try sanctum?.keepUses(foreign) }
     }
 }
 

@@ -30,6 +30,7 @@ public final class Registry {
     var notes = Notes()
     /// Dead tickets whose holder was told.
     var told = RecentHashes(capacity: 4_096)
+    let sanctum: SanctumTokens?
     private var living = LivingTokens()
     private var dataVersion: Int64?
     private var sweptAt: Timestamp?
@@ -40,14 +41,16 @@ public final class Registry {
     ///   - checkpoints: One process at a time may: the gateway. SQLite before 3.51.3 can lose commits when
     ///     two connections do (sqlite.org/wal.html § "The WAL-Reset Bug"); commands pass false.
     ///   - tokenPrefix: For secret scanners; part of the secret.
+    ///   - sanctum: Where the application's own tokens are, if they count too.
     /// - Throws: `NewerRegistry`, or the database's errors.
     public init(
         path: String, clock: WallClock, book: CredentialBook = CredentialBook(), checkpoints: Bool = true,
-        tokenPrefix: String = ""
+        tokenPrefix: String = "", sanctum: SanctumLayout? = nil
     ) throws {
         self.clock = clock
         self.book = book
         self.tokenPrefix = tokenPrefix
+        self.sanctum = sanctum.map { SanctumTokens($0, book: book) }
         queue = try Self.open(path, checkpoints: checkpoints)
         try RegistrySchema.migrate(queue, path: path)
         cookieKey = try Self.cookieKey(queue)
@@ -96,6 +99,19 @@ public final class Registry {
     /// - Throws: The database's errors. Nothing is forgotten: look again.
     /// - Complexity: One pragma; all tokens, if another connection has written.
     public func check() throws {
+        try checkOwn()
+        if let sanctum { report(try sanctum.check(now: now)) }
+    }
+
+    /// The same, and takes a token that somebody presented and the book does not know into it, if there is
+    /// one by now.
+    public func check(meeting bearer: String) throws {
+        try checkOwn()
+        guard let sanctum, book.isStranger(bearer, now: now) else { return }
+        try sanctum.meet(bearer, now: now)
+    }
+
+    private func checkOwn() throws {
         report(living.expire(now: now))
         // Asked before reading: what is committed in between is noticed by the next look.
         let version = try queue.read { try Int64.fetchOne($0, sql: "PRAGMA data_version") }
@@ -141,6 +157,8 @@ public final class Registry {
     private func sweep() throws {
         let aMonthAgo = now.adding(seconds: -30 * 86_400).microseconds
         try write { db in
+            try db.execute(
+                sql: "DELETE FROM tidings_application_uses WHERE last_used_at < ?", arguments: [aMonthAgo])
             let gone = try Int64.fetchAll(
                 db, sql: "DELETE FROM tidings_tokens WHERE revoked_at < ?1 OR expires_at < ?1 RETURNING id",
                 arguments: [aMonthAgo])

@@ -74,7 +74,14 @@ enum RegistrySchema {
           value BLOB NOT NULL
         ) STRICT, WITHOUT ROWID;
         INSERT INTO tidings_keys(name, value) VALUES ('cookie', randomblob(32));
+        """,
         """
+        -- When tokens of the application's own were used last; the tokens themselves stay where they are.
+        CREATE TABLE tidings_application_uses(
+          token INTEGER PRIMARY KEY,
+          last_used_at INTEGER NOT NULL
+        ) STRICT;
+        """,
     ]
 
     /// Brings the file forward. Writes nothing to one that is up to date: every command opens it.

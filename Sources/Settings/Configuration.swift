@@ -13,6 +13,7 @@ public struct Configuration: Hashable, Sendable {
     public var pages = Pages()
     public var limits = Limits()
     public var credentials = Credentials()
+    public var auth = Auth()
     public var browser = Browser()
     public var drain = Drain()
     public var logs = Logs()
@@ -114,6 +115,22 @@ public struct Configuration: Hashable, Sendable {
         public var ticketLifetime = Duration.seconds(60)
         public var reconnectLifetime = Duration.seconds(30 * 86_400)
         public var revocationCheck = Duration.milliseconds(500)
+    }
+
+    /// Whose tokens count, beside the gateway's own.
+    public struct Auth: Hashable, Sendable {
+        public var sanctum = false
+        /// Empty: the database whose changes are told.
+        public var sanctumDatabase = ""
+        public var sanctumTokens = "personal_access_tokens"
+        public var sanctumUsers = "users"
+        public var sanctumBusiness = "business_id"
+        /// Empty: the column says it.
+        public var sanctumOneBusiness = ""
+        public var sanctumTokenable = #"App\Models\User"#
+        /// Zero: `expires_at` alone says it.
+        public var sanctumExpiration = Duration.zero
+        public var sanctumTouch = false
     }
 
     /// What pages of other origins may do.

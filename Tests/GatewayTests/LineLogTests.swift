@@ -36,6 +36,7 @@ import TidingsTesting
         "Authorization: Bearer 17|\(secret)", "token 17|\(secret) was refused",
         "GET /sync/stream?ticket=\(secret)&x=1",
         "cookie tidings_ab12cd34=\(secret); other=1", "bearer \(secret)", "?sync_token=1&token=\(secret)",
+        "GET /sync/\(secret)", "/a/\(secret)/b|\(secret)",
     ])
     func whatReadsLikeASecretIsNotWritten(_ text: String) {
         for format in [LogFormat.text, .json] {
@@ -48,5 +49,7 @@ import TidingsTesting
     @Test func ordinaryTextsAreLeftAlone() {
         let line = lines(.text) { $0.info("a|b 3|x tidings_streams 7", metadata: ["streams": "6"]) }[0]
         #expect(line.hasSuffix(" info a|b 3|x tidings_streams 7 streams=6\n"))
+        let ids = "Aa4fgJyfwAEAtyAE_iAt_h_MxB0 0192f0c1-7d3a-7000-8000-000000000001 /api/v1/sync/changes"
+        #expect(lines(.text) { $0.info("\(ids)") }[0].hasSuffix(" info \(ids)\n"))
     }
 }

@@ -86,7 +86,9 @@ public struct LineLog: LogHandler {
 
 /// The last look: what reads like a credential is not written down.
 enum Redaction {
-    /// Replaces bearer tokens, tickets, cookies and anything of the form `<digits>|<secret>`.
+    /// Replaces bearer tokens, tickets, cookies, anything of the form `<digits>|<secret>`, and forty letters
+    /// and digits in a row: secrets of ours are that long, wherever a client has put them; ids and positions
+    /// are not.
     static func redacted(_ text: String) -> String {
         var out = ""
         var word = ""
@@ -117,10 +119,17 @@ enum Redaction {
             if mark == "tidings_" && !secret.contains("=") { continue }
             return word[..<start.upperBound] + "•••" + masked(String(rest.dropFirst(secret.count)))
         }
-        guard let bar = word.firstIndex(of: "|") else { return word }
+        guard let bar = word.firstIndex(of: "|") else { return withoutLongRuns(word) }
         let digits = word[..<bar].reversed().prefix { $0.isNumber }.count
         let secret = word[word.index(after: bar)...].prefix { $0.isLetter || $0.isNumber }
-        guard digits > 0, secret.count >= 20 else { return word }
-        return word[...bar] + "•••" + String(word[secret.endIndex...])
+        guard digits > 0, secret.count >= 20 else { return withoutLongRuns(word) }
+        return word[...bar] + "•••" + withoutLongRuns(String(word[secret.endIndex...]))
+    }
+
+    private static func withoutLongRuns(_ word: String) -> String {
+        guard word.utf8.count >= 40 else { return word }
+        return word.split(omittingEmptySubsequences: false) { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
+            .filter { $0.count >= 40 }
+            .reduce(word) { $0.replacing($1, with: "•••") }
     }
 }
