@@ -108,7 +108,11 @@ let package = Package(
             dependencies: ["Lanes", "Domain", "HTTP"],
             swiftSettings: house),
 
-        // Programs that time things; never run by the tests.
+        // Programs that time things; the tests only see that they run.
+        .executableTarget(
+            name: "tidings-load",
+            path: "Tests/BenchmarkLoad",
+            cSettings: [.define("_GNU_SOURCE")]),
         .executableTarget(
             name: "tidings-bench",
             dependencies: [
@@ -166,7 +170,7 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["Domain", "Settings", "TidingsTesting", "tidings"],
+            dependencies: ["Domain", "Settings", "TidingsTesting", "tidings", "tidings-bench", "tidings-load"],
             exclude: ["Writers", "Clients"],
             swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),

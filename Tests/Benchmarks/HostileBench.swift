@@ -11,7 +11,6 @@ struct HostileBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hostile", abstract: "What hostile peers cost: memory, time, and others' waiting.")
 
-    @Option(help: "The built gateway.") var tidings: String
     @Option(help: "Peers of an attack; a tenth for those that send much.") var peers = 500
 
     func run() throws {
@@ -19,15 +18,18 @@ struct HostileBench: ParsableCommand {
             "attack          peers   cut after s   taken KiB   grown KiB   cpu %   others' slowest ms   fds left"
         )
         for attack in Attack.allCases {
-            let gateway = try BenchGateway(
-                tidings: tidings, businesses: 1, tokensEach: 1,
+            let gateway = try TidingsRig(
+                Layout(streams: 1, channels: 1),
                 settings: [
                     "limits.head_time=2s", "limits.body_time=2s", "stream.slow_age=2s",
                     "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
-                ])
+                    "stream.heartbeat=15s",
+                ], loops: 0)
             let queue = try DatabaseQueue(path: gateway.database)
+            try queue.write { try $0.execute(sql: "INSERT INTO products(business_id, name) VALUES (1, 'x')") }
             let filler = String(repeating: "x", count: 20_000)
-            let target = AttackTarget(port: gateway.port, pid: gateway.pid, token: gateway.tokens[0][0]) {
+            let token = gateway.requests(channel: 0, count: 1)[0].bearer
+            let target = AttackTarget(port: gateway.port, pid: gateway.pid, token: token) {
                 try queue.write { db in
                     try db.execute(
                         sql: "UPDATE products SET description = ? || random()", arguments: [filler])
@@ -72,9 +74,9 @@ struct HostileBench: ParsableCommand {
         var equal = 0
         for _ in 0..<(samples * 2) {
             let which = Bool.random() ? 1 : 0
-            let start = LatencyBench.now()
+            let start = monotonicNanoseconds()
             for _ in 0..<50 where secret.matches(others[which]) { equal += 1 }
-            let took = Double(LatencyBench.now() - start)
+            let took = Double(monotonicNanoseconds() - start)
             // Interrupted measurements say nothing of the comparison.
             if took < 2_000 { times[which].append(took) }
         }

@@ -30,3 +30,7 @@ extension Double {
     /// With that many places.
     func text(_ places: Int = 2) -> String { String(format: "%.\(places)f", self) }
 }
+
+extension String {
+    func leftPadded(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+}

@@ -6,7 +6,11 @@ import ArgumentParser
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidings-bench", abstract: "Measures Tidings.",
-        subcommands: [HooksBench.self, LatencyBench.self, HostileBench.self])
+        subcommands: [
+            FanoutBench.self, TenantsBench.self, MemoryBench.self, LatencyBench.self, AcceptBench.self,
+            StormBench.self, SlowBench.self, FairBench.self, HooksBench.self, HostileBench.self,
+            CommitCommand.self,
+        ])
 }
 
 Bench.main()

@@ -1,0 +1,49 @@
+// The other process that writes: what an application does, one small transaction after another. A stamp is
+// taken before COMMIT is asked for, so that the wait for the disk, the hooks, the tailing and the encoding are
+// inside every figure.
+
+import ArgumentParser
+import Foundation
+import GRDB
+import Glibc
+
+struct CommitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "commit", abstract: "Used by the benches: commits stamps.", shouldDisplay: false)
+
+    @Option var database: String
+    @Option var count: Int
+    @Option var rate = 0.0
+    @Option var channels = 1
+    @Option var first = 0
+    @Option var rowsEach = 16
+    @Option var bulk = 1
+
+    func run() throws {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        let queue = try DatabaseQueue(path: database, configuration: configuration)
+        try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            let update = try db.makeStatement(sql: "UPDATE brands SET name = ? WHERE id = ?")
+            var next = Self.now()
+            for number in 0..<count {
+                while rate > 0, Self.now() < next { usleep(100) }
+                if rate > 0 { next += Int64(1e9 / rate) }
+                if bulk > 1 { try db.execute(sql: "BEGIN IMMEDIATE") }
+                let firstRow = (first + number % channels) * rowsEach + 1
+                for row in 0..<bulk {
+                    let place = (number / channels * bulk + row) % rowsEach
+                    try update.execute(arguments: ["@\(Self.now())@", firstRow + place])
+                }
+                if bulk > 1 { try db.execute(sql: "COMMIT") }
+            }
+        }
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

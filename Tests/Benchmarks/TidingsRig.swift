@@ -1,0 +1,128 @@
+// The gateway as it ships, beside a database of its own: as many businesses as there are channels, a device and
+// a token for each stream, and a second process that commits.
+
+import Foundation
+import GRDB
+import Glibc
+import Registry
+import TidingsTesting
+
+/// A gateway with a fresh database. Ended with this object. Lives on the main thread.
+final class TidingsRig: Rig {
+    let name = "tidings"
+    let port: UInt16
+    let readyMark = "event: ready"
+    let directory: URL
+    private let server: Child
+    private let layout: Layout
+    private let rowsEach: Int
+    /// Sync tokens by channel: where a stream that returns left off.
+    private var lastIDs: [Int: String] = [:]
+
+    var pid: pid_t { server.pid }
+    var database: String { directory.appendingPathComponent("shop.db").path }
+
+    /// - Parameter settings: Over those of every bench.
+    init(_ layout: Layout, settings more: [String] = [], loops: Int = 1, rowsEach: Int? = nil) throws {
+        self.layout = layout
+        directory = try temporaryDirectory()
+        // So many that a snapshot seldom holds two changes of one record, which would be told as one.
+        let rowsEach = rowsEach ?? max(16, min(1_024, 4_096 / layout.streams.count))
+        self.rowsEach = rowsEach
+        // Heartbeats would be counted with the deliveries; limits are for clients, not for a bench.
+        let settings =
+            [
+                "database.path=\(directory.path)/shop.db",
+                "database.gateway_path=\(directory.path)/gateway.db",
+                "server.listen=127.0.0.1:0", "server.admin_listen=127.0.0.1:0", "server.loops=\(loops)",
+                "server.accept_backlog=16384", "limits.streams_per_business=1000000",
+                "limits.connections_per_address=0", "limits.connections=1000000", "stream.heartbeat=5m",
+            ] + more
+        let options = settings.flatMap { ["--set", $0] }
+        try Child.run(Child.sibling("tidings"), ["init"] + options)
+        try Self.makeShop(directory, layout, rowsEach)
+        try Self.makeTills(directory, layout)
+        server = try Child(Child.sibling("tidings"), ["serve"] + options, core: loops == 1 ? 0 : nil)
+        let line = try server.line()
+        guard
+            let port = line.split(separator: " ").first(where: { $0.hasPrefix("http://") })
+                .flatMap({ $0.split(separator: ":").last }).flatMap({ UInt16($0) })
+        else { throw SocketFailure(description: "the gateway did not start: \(line)") }
+        self.port = port
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    private static func makeShop(_ directory: URL, _ layout: Layout, _ rowsEach: Int) throws {
+        let queue = try DatabaseQueue(path: directory.appendingPathComponent("shop.db").path)
+        try queue.write { db in
+            for channel in layout.streams.indices {
+                try db.execute(
+                    sql: "INSERT INTO businesses(id, name) VALUES (?, 'bench')", arguments: [channel + 1])
+                for row in 0..<rowsEach {
+                    try db.execute(
+                        sql: "INSERT INTO brands(id, business_id, name) VALUES (?, ?, 'x')",
+                        arguments: [channel * rowsEach + row + 1, channel + 1])
+                }
+            }
+        }
+    }
+
+    private static func secret(_ channel: Int, _ stream: Int) -> String { "bench-\(channel)-\(stream)" }
+
+    /// Straight into the registry's file: registering 10,000 tills one by one would take longer than the bench.
+    private static func makeTills(_ directory: URL, _ layout: Layout) throws {
+        let queue = try DatabaseQueue(path: directory.appendingPathComponent("gateway.db").path)
+        try queue.write { db in
+            for (channel, streams) in layout.streams.enumerated() {
+                for stream in 0..<streams {
+                    let device = "till-\(channel)-\(stream)"
+                    try db.execute(
+                        sql: """
+                            INSERT INTO tidings_devices(business, device, name, created_at, last_seen_at)
+                            VALUES (?, ?, 'bench', 0, 0)
+                            """, arguments: [channel + 1, device])
+                    try db.execute(
+                        sql: """
+                            INSERT INTO tidings_tokens(
+                              tokenable_type, tokenable_id, name, token, abilities, business, device, created_at)
+                            VALUES ('device', ?1, 'bench', ?2, '["sync:read"]', ?3, ?1, 0)
+                            """,
+                        arguments: [device, SecretHash(of: secret(channel, stream)).hex, channel + 1])
+                }
+            }
+        }
+    }
+
+    func requests(channel: Int, count: Int) -> [(target: String, bearer: String, lastID: String)] {
+        (0..<count).map { stream in
+            (
+                "/sync/stream?entities=brands",
+                Self.secret(channel, stream % max(1, layout.streams[channel])),
+                lastIDs[channel] ?? "-"
+            )
+        }
+    }
+
+    /// Streams that are opened from now on return to where the database is now.
+    func remember(channels: Int) throws {
+        for channel in 0..<channels {
+            let answer = try TillSocket.ask(
+                port: port, "GET", "/sync/full?entities=brands", token: Self.secret(channel, 0))
+            lastIDs[channel] = answer.json?["sync_token"] as? String
+        }
+    }
+
+    func stamps(_ publishing: Publishing) -> Int { publishing.bulk }
+
+    func publish(_ publishing: Publishing) throws -> Child {
+        try Child(
+            CommandLine.arguments[0],
+            [
+                "commit", "--database", database, "--count", "\(publishing.count)", "--rate",
+                "\(publishing.rate)", "--channels", "\(publishing.channels)", "--first",
+                "\(publishing.first)",
+                "--rows-each", "\(rowsEach)", "--bulk", "\(publishing.bulk)",
+            ], core: 1)
+    }
+}
