@@ -170,7 +170,9 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["Domain", "Settings", "TidingsTesting", "tidings", "tidings-bench", "tidings-load"],
+            dependencies: [
+                "Domain", "Settings", "TidingsTesting", "tidings", "tidings-bench", "tidings-load",
+            ],
             exclude: ["Writers", "Clients"],
             swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -53,17 +54,39 @@ int clinux_unnamed_file(const char *directory) { return open(directory, O_TMPFIL
 
 int clinux_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int clinux_epoll_add(int epoll, int descriptor) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+static int control(int epoll, int operation, int descriptor, int interest) {
+    struct epoll_event event = {.data.fd = descriptor};
+    if (interest & CLINUX_READABLE) event.events |= EPOLLIN;
+    if (interest & CLINUX_WRITABLE) event.events |= EPOLLOUT;
+    return epoll_ctl(epoll, operation, descriptor, &event);
 }
 
-int clinux_epoll_wait(int epoll, int *readable, int count, int timeout_milliseconds) {
-    struct epoll_event events[512];
-    int ready = epoll_wait(epoll, events, count < 512 ? count : 512, timeout_milliseconds);
-    for (int i = 0; i < ready; i++) readable[i] = events[i].data.fd;
+int clinux_epoll_add(int epoll, int descriptor, int interest) {
+    return control(epoll, EPOLL_CTL_ADD, descriptor, interest);
+}
+
+int clinux_epoll_change(int epoll, int descriptor, int interest) {
+    return control(epoll, EPOLL_CTL_MOD, descriptor, interest);
+}
+
+int clinux_epoll_ready(int epoll, int *descriptors, int *readiness, int count) {
+    struct epoll_event events[256];
+    int ready = epoll_wait(epoll, events, count < 256 ? count : 256, 0);
+    for (int i = 0; i < ready; i++) {
+        descriptors[i] = events[i].data.fd;
+        readiness[i] = (events[i].events & EPOLLIN ? CLINUX_READABLE : 0)
+            | (events[i].events & EPOLLOUT ? CLINUX_WRITABLE : 0)
+            | (events[i].events & (EPOLLERR | EPOLLHUP) ? CLINUX_BROKEN : 0);
+    }
     return ready;
 }
+
+int clinux_accept(int listener, struct sockaddr_storage *address) {
+    socklen_t length = sizeof *address;
+    return accept4(listener, (struct sockaddr *)address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int clinux_trim(void) { return malloc_trim(0); }
 
 int clinux_user_timeout(int socket, unsigned int milliseconds) {
     return setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);

@@ -21,6 +21,7 @@ import Synchronization
     private let base: OpaquePointer
     private var wakeEvent: OpaquePointer?
     private let longestTurn = Atomic<Int64>(0)
+    private var poll: SocketPoll?
     /// What sockets of this loop read into, one after another.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1_024, alignment: 16)
 
@@ -50,6 +51,7 @@ import Synchronization
     }
 
     deinit {
+        poll = nil  // its event is the base's
         if let wakeEvent = unsafe wakeEvent { unsafe event_free(wakeEvent) }
         unsafe event_base_free(base)
         unsafe readBuffer.deallocate()
@@ -85,6 +87,15 @@ import Synchronization
     func withBase<Result>(_ body: (OpaquePointer) throws -> Result) rethrows -> Result {
         precondition(isCurrent, "an event was made off its loop")
         return try unsafe body(base)
+    }
+
+    /// The sockets of this loop. On this loop only.
+    var sockets: SocketPoll {
+        precondition(isCurrent, "a socket was touched off its loop")
+        if let poll { return poll }
+        let made = unsafe SocketPoll(base: base)
+        poll = made
+        return made
     }
 
     private func startThread() {

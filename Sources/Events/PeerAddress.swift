@@ -2,23 +2,21 @@
 
 import Glibc
 
-/// An IPv4 or IPv6 address without its port.
+/// An IPv4 or IPv6 address without its port; IPv4 as IPv6 maps it.
 struct PeerAddress: Sendable {
     private let high: UInt64
     private let low: UInt64
-    private let isIPv4: Bool
 
     /// From what `accept` filled in.
     init(_ storage: sockaddr_storage) {
         var storage = storage
         if storage.ss_family == sa_family_t(AF_INET) {
-            isIPv4 = true
             high = 0
             low = unsafe withUnsafeBytes(of: &storage) {
-                UInt64(unsafe $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self).bigEndian)
+                0xFFFF_0000_0000
+                    | UInt64(unsafe $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self).bigEndian)
             }
         } else {
-            isIPv4 = false
             (high, low) = unsafe withUnsafeBytes(of: &storage) {
                 (
                     unsafe $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self).bigEndian,
@@ -30,7 +28,7 @@ struct PeerAddress: Sendable {
 
     /// `127.0.0.1`, `2001:db8:0:0:0:0:0:1`; an IPv4 address that came through an IPv6 socket as IPv4.
     var text: String {
-        if isIPv4 || (high == 0 && low >> 32 == 0xFFFF) {
+        if high == 0 && low >> 32 == 0xFFFF {
             return stride(from: 24, through: 0, by: -8).map { String(low >> UInt64($0) & 0xFF) }.joined(
                 separator: ".")
         }

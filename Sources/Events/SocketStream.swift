@@ -1,11 +1,10 @@
-// A connected TCP socket. No bufferevent: bytes go out with one `send`, and nothing is queued here. An event
-// for writing exists only while the kernel's buffer is full, so a message to an idle socket costs one system
-// call and no `epoll_ctl`; reading goes through one buffer per loop, so an idle socket costs one event and
-// this object.
+// A connected TCP socket. No bufferevent: bytes go out with one `send`, and nothing is queued here. Writing
+// is watched for only while the kernel's buffer is full, so a message to an idle socket costs one system
+// call and no `epoll_ctl`; reading goes through one buffer per loop, so an idle socket costs this object
+// and a place in its loop's SocketPoll.
 //
-// The registered read event holds the stream; closing lets go of it, and of its owner.
+// The poll holds the stream; closing lets go of it, and of its owner.
 
-import CLibevent
 import CLinux
 import Glibc
 public import Lanes
@@ -13,11 +12,11 @@ public import Lanes
 /// A socket on a loop. Lives on that loop.
 @safe public final class SocketStream: ByteStream {
     private let descriptor: Int32
+    private var isOpen = true
+    private var isReading = true
+    private var isAwaitingRoom = false
     private unowned let loop: EventLoop
     private let peer: PeerAddress
-    private var readEvent: OpaquePointer?
-    private var writeEvent: OpaquePointer?
-    private var isReading = false
     public var owner: (any ByteStreamOwner)?
     /// Let go of when the stream ends: its place in a count.
     public var place: (any AnyObject & Sendable)?
@@ -27,16 +26,7 @@ public import Lanes
         self.descriptor = descriptor
         self.peer = peer
         self.loop = loop
-        let context = unsafe Unmanaged.passRetained(self)
-        unsafe readEvent = loop.withBase { base in
-            unsafe event_new(
-                base, descriptor, Int16(EV_READ | EV_PERSIST),
-                { _, _, context in
-                    guard let context = unsafe context else { return }
-                    unsafe Unmanaged<SocketStream>.fromOpaque(context).takeUnretainedValue().readable()
-                }, context.toOpaque())
-        }
-        resumeReading()
+        loop.sockets.add(self, descriptor: descriptor)
     }
 
     public var peerAddress: String { peer.text }
@@ -44,7 +34,7 @@ public import Lanes
     // MARK: Out
 
     public func send(_ bytes: Span<UInt8>) -> Int? {
-        guard unsafe readEvent != nil else { return nil }
+        guard isOpen else { return nil }
         let sent = unsafe bytes.withUnsafeBytes {
             unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Self.flags)
         }
@@ -52,7 +42,7 @@ public import Lanes
     }
 
     public func send(_ pieces: [BytePiece]) -> Int? {
-        guard unsafe readEvent != nil else { return nil }
+        guard isOpen else { return nil }
         // Arrays keep still while they are held: the pointers are good until the call returns.
         var vectors = unsafe [iovec]()
         unsafe vectors.reserveCapacity(pieces.count)
@@ -75,7 +65,7 @@ public import Lanes
     }
 
     public func send(file: Int32, from offset: inout Int64, count: Int) -> Int? {
-        guard unsafe readEvent != nil else { return nil }
+        guard isOpen else { return nil }
         let sent = unsafe clinux_sendfile(descriptor, file, &offset, count)
         return sent >= 0 ? sent : refused()
     }
@@ -90,41 +80,42 @@ public import Lanes
     }
 
     public func whenWritable() {
-        guard unsafe readEvent != nil, unsafe writeEvent == nil else { return }
-        unsafe writeEvent = loop.withBase { base in
-            unsafe event_new(
-                base, descriptor, Int16(EV_WRITE),
-                { _, _, context in
-                    guard let context = unsafe context else { return }
-                    unsafe Unmanaged<SocketStream>.fromOpaque(context).takeUnretainedValue().writable()
-                }, Unmanaged.passUnretained(self).toOpaque())
+        guard isOpen, !isAwaitingRoom else { return }
+        isAwaitingRoom = true
+        watch()
+    }
+
+    private func watch() {
+        loop.sockets.change(descriptor, readable: isReading, writable: isAwaitingRoom)
+    }
+
+    /// What the poll found. Readable and broken are one: the call that reads tells what it is.
+    func isReady(_ readiness: Int32) {
+        if readiness & Int32(CLINUX_WRITABLE) != 0, isAwaitingRoom {
+            isAwaitingRoom = false
+            watch()
+            owner?.streamIsWritable()
         }
-        unsafe event_add(writeEvent, nil)
-    }
-
-    private func writable() {
-        dropWriteEvent()
-        owner?.streamIsWritable()
-    }
-
-    private func dropWriteEvent() {
-        guard let event = unsafe writeEvent else { return }
-        unsafe event_free(event)
-        unsafe writeEvent = nil
+        guard isOpen else { return }
+        if isReading {
+            if readiness & ~Int32(CLINUX_WRITABLE) != 0 { readable() }
+        } else if readiness & Int32(CLINUX_BROKEN) != 0 {
+            broken()
+        }
     }
 
     // MARK: In
 
     public func pauseReading() {
-        guard isReading, let event = unsafe readEvent else { return }
-        unsafe event_del(event)
+        guard isOpen, isReading else { return }
         isReading = false
+        watch()
     }
 
     public func resumeReading() {
-        guard !isReading, let event = unsafe readEvent else { return }
-        unsafe event_add(event, nil)
+        guard isOpen, !isReading else { return }
         isReading = true
+        watch()
     }
 
     private func readable() {
@@ -141,7 +132,7 @@ public import Lanes
     }
 
     private func broken() {
-        guard unsafe readEvent != nil else { return }
+        guard isOpen else { return }
         let owner = owner
         finish()
         owner?.streamClosed()
@@ -152,7 +143,7 @@ public import Lanes
     public func close() { finish() }
 
     public func abort() {
-        guard unsafe readEvent != nil else { return }
+        guard isOpen else { return }
         var linger = linger(l_onoff: 1, l_linger: 0)
         unsafe setsockopt(
             descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
@@ -162,14 +153,12 @@ public import Lanes
     public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     private func finish() {
-        guard let event = unsafe readEvent else { return }
-        dropWriteEvent()
-        unsafe event_free(event)
-        unsafe readEvent = nil
+        guard isOpen else { return }
+        isOpen = false
+        loop.sockets.remove(descriptor)
         Glibc.close(descriptor)
         owner = nil
         place = nil
-        unsafe Unmanaged.passUnretained(self).release()
     }
 
     // MARK: For streams that live long
@@ -177,11 +166,6 @@ public import Lanes
     public var unacknowledgedBytes: Int { max(0, Int(clinux_unsent(descriptor))) }
 
     public func becomeLongLived(_ options: LongLivedOptions) {
-        set(SOL_SOCKET, SO_KEEPALIVE, 1)
-        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(options.userTimeoutSeconds / 2))
-        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(max(1, options.userTimeoutSeconds / 6)))
-        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
-        clinux_user_timeout(descriptor, UInt32(options.userTimeoutSeconds * 1_000))
         if options.sendBufferBytes > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(options.sendBufferBytes)) }
         if options.unsentLowWaterBytes > 0 {
             clinux_unsent_low_water(descriptor, UInt32(options.unsentLowWaterBytes))

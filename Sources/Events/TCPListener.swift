@@ -6,6 +6,7 @@
 // peer in and turn it away, then accepting pauses.
 
 import CLibevent
+import CLinux
 import Glibc
 import Lanes
 
@@ -35,8 +36,12 @@ import Lanes
 
     /// Binds and listens, from any thread.
     ///
-    /// - Parameter port: 0 lets the system choose.
-    public static func bind(host: String, port: UInt16, backlog: Int32) throws -> Int32 {
+    /// - Parameters:
+    ///   - port: 0 lets the system choose.
+    ///   - userTimeoutSeconds: A peer that acknowledges nothing for this long is gone.
+    public static func bind(
+        host: String, port: UInt16, backlog: Int32, userTimeoutSeconds: Int = 45
+    ) throws -> Int32 {
         var hints = unsafe addrinfo()
         unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -48,8 +53,7 @@ import Lanes
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = unsafe socket(address.pointee.ai_family, type, 0)
         guard descriptor >= 0 else { throw Failure(step: "socket", errno: errno) }
-        var one: Int32 = 1
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        prepare(descriptor, userTimeoutSeconds)
         guard unsafe Glibc.bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0,
             listen(descriptor, backlog) == 0
         else {
@@ -58,6 +62,21 @@ import Lanes
             throw failure
         }
         return descriptor
+    }
+
+    /// What every accepted socket inherits (Linux copies the listener's): six system calls a connection less.
+    private static func prepare(_ descriptor: Int32, _ userTimeoutSeconds: Int) {
+        func set(_ level: Int32, _ option: Int32, _ value: Int) {
+            var value = Int32(value)
+            unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+        set(SOL_SOCKET, SO_REUSEADDR, 1)
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, max(1, userTimeoutSeconds / 2))
+        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, max(1, userTimeoutSeconds / 6))
+        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
+        clinux_user_timeout(descriptor, UInt32(userTimeoutSeconds * 1_000))
     }
 
     /// Begins to accept on a bound (or inherited) descriptor. On `loop` only.
@@ -102,12 +121,7 @@ import Lanes
     private func acceptSome() {
         for _ in 0..<256 {
             var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let socket = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    unsafe accept(descriptor, $0, &length)
-                }
-            }
+            let socket = unsafe clinux_accept(descriptor, &storage)
             guard socket >= 0 else { return refused(errno) }
             deal(socket, from: PeerAddress(storage))
         }
@@ -115,10 +129,6 @@ import Lanes
 
     private func deal(_ socket: Int32, from peer: PeerAddress) {
         accepted += 1
-        _ = fcntl(socket, F_SETFL, O_NONBLOCK)
-        _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
-        var one: Int32 = 1
-        unsafe setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
         let index = turn
         turn = (turn + 1) % loops.count
         let target = loops[index]

@@ -22,7 +22,16 @@ public final class StreamIdentity: Sendable {
     }
 }
 
+/// What a stream needs only until the tail serves it: an idle one holds none of it. Lives with its stream.
+private final class CatchUp {
+    var presented: PresentedToken?
+    var pageToken: SyncToken?
+    var onReady: (@Sendable () -> Void)?
+}
+
 /// A device's live stream. Lives on its shard's loop.
+///
+/// Every byte here is multiplied by the number of tills: what is counted in seconds or streams has 32 bits.
 final class DeviceStream: ByteStreamOwner {
     let id: StreamID
     let identity: StreamIdentity
@@ -31,46 +40,63 @@ final class DeviceStream: ByteStreamOwner {
     let stream: any ByteStream
     unowned let shard: Shard
     let tail: Tail
-    let openedAt: Int
 
     var state: StreamState
-    var indexInTail = 0
-    var indexInShard = 0
+    private var catchUp: CatchUp?
     /// Decided to be sent, not yet taken by the socket: at most `Shard.outboxFramesMax` shared frames.
     private var outbox: [Frame] = []
-    private var outboxOffset = 0
-    /// Seconds of the shard's clock.
-    private(set) var lastWrite: Int
-    private(set) var blockedSince: Int?
     private(set) var bytesSent = 0
-    /// What the client presented; nil: nothing.
-    var presented: PresentedToken?
+    private var outboxOffset: Int32 = 0
+    var indexInTail: Int32 = 0
+    var indexInShard: Int32 = 0
+    /// Seconds of the shard's clock.
+    let openedAt: Int32
+    private(set) var lastWrite: Int32
+    private(set) var blockedSince: Int32?
     var isGreeted = false
-    /// The token of the next page: the last one written. Only in backlog.
-    var pageToken: SyncToken?
     var isReading = false
     var isClosed = false
     /// Why the server says goodbye.
     var endReason: EndReason?
     /// Heartbeats in a row at which the peer had not acknowledged the one before.
-    var silentBeats = 0
-    /// Told once the stream was `ready`, for credentials that are spent by then.
-    var onReady: (@Sendable () -> Void)?
+    var silentBeats: UInt8 = 0
 
-    init(
-        id: StreamID, identity: StreamIdentity, entities: EntitySet, stream: any ByteStream, shard: Shard,
-        tail: Tail,
-        state: StreamState, now: Int
-    ) {
+    init(_ request: StreamRequest, id: StreamID, stream: any ByteStream, shard: Shard, tail: Tail) {
         self.id = id
-        self.identity = identity
-        self.entities = entities
+        identity = request.identity
+        entities = request.entities
         self.stream = stream
         self.shard = shard
         self.tail = tail
-        self.state = state
-        openedAt = now
-        lastWrite = now
+        state = StreamState(at: Mark(seq: .zero, nonce: .none))
+        openedAt = Int32(shard.seconds)
+        lastWrite = openedAt
+        let catchUp = CatchUp()
+        catchUp.presented = request.presented
+        catchUp.onReady = request.onReady
+        self.catchUp = catchUp
+        outbox = [Frame(bytes: request.head, mark: nil)]
+    }
+
+    /// What the client presented; nil: nothing, or it is served from the tail already.
+    var presented: PresentedToken? { catchUp?.presented }
+
+    /// The token of the next page: the last one written. Only in backlog.
+    var pageToken: SyncToken? {
+        get { catchUp?.pageToken }
+        set {
+            guard catchUp != nil || newValue != nil else { return }
+            let catchUp = catchUp ?? CatchUp()
+            catchUp.pageToken = newValue
+            self.catchUp = catchUp
+        }
+    }
+
+    /// The tail serves it from here on. Tells whoever wanted to know, for credentials that are spent by then.
+    func caughtUp() {
+        let done = catchUp?.onReady
+        catchUp = nil
+        done?()
     }
 
     var scope: Scope { Scope(business: tail.key.business, entities: entities) }
@@ -78,7 +104,7 @@ final class DeviceStream: ByteStreamOwner {
     /// pages.
     var isNarrowed: Bool { entities != tail.key.entities }
     var hasUnsent: Bool { !outbox.isEmpty }
-    var unsentBytes: Int { outbox.reduce(-outboxOffset) { $0 + $1.bytes.count } }
+    var unsentBytes: Int { outbox.reduce(-Int(outboxOffset)) { $0 + $1.bytes.count } }
 
     /// Decides that these are sent next, and sends.
     func send(_ frames: [Frame]) {
@@ -119,13 +145,13 @@ final class DeviceStream: ByteStreamOwner {
         bytesSent += taken
         if taken == bytes.count {
             advance(past: frame)
-            lastWrite = shard.seconds
+            lastWrite = Int32(shard.seconds)
             shard.delivered(frame)
             return true
         }
         if taken > 0 {
             outbox.append(frame)
-            outboxOffset = taken
+            outboxOffset = Int32(taken)
             advance(past: frame)
         }
         block()
@@ -137,21 +163,21 @@ final class DeviceStream: ByteStreamOwner {
         let taken: Int?
         if outbox.count == 1 {
             let bytes = outbox[0].bytes
-            taken = stream.send(bytes.span.extracting(outboxOffset..<bytes.count))
+            taken = stream.send(bytes.span.extracting(Int(outboxOffset)..<bytes.count))
         } else {
             var pieces: [BytePiece] = []
             pieces.reserveCapacity(outbox.count)
             for (index, frame) in outbox.enumerated() {
-                pieces.append(BytePiece(frame.bytes, from: index == 0 ? outboxOffset : 0))
+                pieces.append(BytePiece(frame.bytes, from: index == 0 ? Int(outboxOffset) : 0))
             }
             taken = stream.send(pieces)
         }
         guard var taken else { return false }
         bytesSent += taken
-        if taken > 0 { lastWrite = shard.seconds }
+        if taken > 0 { lastWrite = Int32(shard.seconds) }
         var finished = 0
         for frame in outbox {
-            let left = frame.bytes.count - (finished == 0 ? outboxOffset : 0)
+            let left = frame.bytes.count - (finished == 0 ? Int(outboxOffset) : 0)
             guard taken >= left else { break }
             taken -= left
             finished += 1
@@ -159,7 +185,7 @@ final class DeviceStream: ByteStreamOwner {
             shard.delivered(frame)
         }
         outbox.removeFirst(finished)
-        outboxOffset += taken
+        outboxOffset += Int32(taken)
         if outbox.isEmpty {
             outbox = []
             return true
@@ -171,12 +197,12 @@ final class DeviceStream: ByteStreamOwner {
     private func advance(past frame: Frame) {
         state.next += 1
         if let mark = frame.mark, mark.seq > state.reached.seq { state.reached = mark }
-        if state.phase == .joining { state.replayed += frame.records }
+        if state.phase == .joining { state.replayed += Int32(frame.records) }
     }
 
     private func block() {
         guard blockedSince == nil else { return }
-        blockedSince = shard.seconds
+        blockedSince = Int32(shard.seconds)
         stream.whenWritable()
     }
 

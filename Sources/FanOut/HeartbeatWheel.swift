@@ -31,5 +31,5 @@ struct HeartbeatWheel {
     mutating func hold(_ stream: DeviceStream, at now: Int) { slots[now % period].append(stream) }
 
     /// Puts a stream back where its last write belongs.
-    mutating func putBack(_ stream: DeviceStream) { slots[stream.lastWrite % period].append(stream) }
+    mutating func putBack(_ stream: DeviceStream) { slots[Int(stream.lastWrite) % period].append(stream) }
 }

@@ -44,14 +44,8 @@ extension Shard {
         let key = TailKey(business: request.identity.business, entities: request.entities)
         let tail = tail(for: key)
         if tail.key != key { counts.narrowedStreams += 1 }
-        let device = DeviceStream(
-            id: id, identity: request.identity, entities: request.entities, stream: stream, shard: self,
-            tail: tail,
-            state: StreamState(at: Mark(seq: .zero, nonce: .none)), now: seconds)
-        device.onReady = request.onReady
-        device.queue(Frame(bytes: request.head, mark: nil))
-        device.presented = request.presented
-        device.indexInShard = streams.count
+        let device = DeviceStream(request, id: id, stream: stream, shard: self, tail: tail)
+        device.indexInShard = Int32(streams.count)
         streams.append(device)
         tail.add(device)
         wheel.add(device, now: seconds)
@@ -134,6 +128,8 @@ extension Shard {
             stream.pageToken = nil
             stream.state.phase = .joining
             stream.state.next = stream.tail.number(after: stream.state.position.seq)
+            // What the tail has, and `ready`, go out in one call with what was decided before.
+            if stream.blockedSince == nil { refill(stream) }
         } else {
             fallBack(stream)
         }
@@ -174,9 +170,8 @@ extension Shard {
             stream.queue(
                 events.ready(
                     scope: stream.scope, epoch: through.epoch, from: from, to: to, head: through.seq,
-                    replayed: stream.state.replayed))
+                    replayed: Int(stream.state.replayed)))
         }
-        stream.onReady?()
-        stream.onReady = nil
+        stream.caughtUp()
     }
 }

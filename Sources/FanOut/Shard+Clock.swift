@@ -37,10 +37,10 @@ extension Shard {
             // Its `bye` did not get through for a whole period.
             return cut(stream, counting: .slow)
         }
-        if settings.lifetimeSeconds > 0, seconds - stream.openedAt >= lifetime(of: stream) {
+        if settings.lifetimeSeconds > 0, seconds - Int(stream.openedAt) >= lifetime(of: stream) {
             return bye(stream, .lifetime)
         }
-        guard seconds - stream.lastWrite >= wheel.period else { return }
+        guard seconds - Int(stream.lastWrite) >= wheel.period else { return }
         notePeer(of: stream)
         guard !stream.hasUnsent, let frame = heartbeat(for: stream) else { return }
         stream.send([frame])
@@ -52,7 +52,7 @@ extension Shard {
     }
 
     private func isTooSlow(_ stream: DeviceStream) -> Bool {
-        guard let since = stream.blockedSince, seconds - since >= settings.slowSecondsMax else {
+        guard let since = stream.blockedSince, seconds - Int(since) >= settings.slowSecondsMax else {
             return false
         }
         let hasFallenOff = stream.state.next < stream.tail.firstNumber || stream.state.phase == .backlog
@@ -65,7 +65,7 @@ extension Shard {
     private func notePeer(of stream: DeviceStream) {
         let isSilent = stream.stream.unacknowledgedBytes > 0
         if isSilent != (stream.silentBeats > 0) || isSilent {
-            stream.silentBeats = isSilent ? stream.silentBeats + 1 : 0
+            stream.silentBeats = isSilent ? min(2, stream.silentBeats + 1) : 0
             roster.mark(stream.id, stream.identity, silent: stream.silentBeats >= 2)
         }
     }

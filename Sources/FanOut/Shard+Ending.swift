@@ -119,7 +119,7 @@ extension Shard {
         if stream.tail.streams.isEmpty { stream.tail.emptySince = seconds }
         let last = streams.removeLast()
         if last !== stream {
-            streams[stream.indexInShard] = last
+            streams[Int(stream.indexInShard)] = last
             last.indexInShard = stream.indexInShard
         }
         if streams.isEmpty, let drain { drain.done() }

@@ -31,20 +31,42 @@ public enum Admission: Hashable, Sendable {
 
 /// All open streams of this process. From any lane.
 public final class StreamRoster: Sendable {
-    private struct Device: Hashable {
-        let business: BusinessID
-        let device: String
-    }
     private struct Entry {
         let stream: StreamID
-        let shard: Int
+        let shard: Int32
         var isSilent = false
+    }
+    /// The streams of one device: nearly always one, so the first needs no array.
+    private struct Device {
+        var first: Entry
+        var others: [Entry] = []
+
+        var count: Int { 1 + others.count }
+        var silent: Entry? { first.isSilent ? first : others.first(where: \.isSilent) }
+
+        mutating func mark(_ stream: StreamID, silent: Bool) {
+            if first.stream == stream { return first.isSilent = silent }
+            guard let index = others.firstIndex(where: { $0.stream == stream }) else { return }
+            others[index].isSilent = silent
+        }
+
+        /// False when it was the only one.
+        mutating func remove(_ stream: StreamID) -> Bool {
+            if first.stream != stream {
+                others.removeAll { $0.stream == stream }
+                return true
+            }
+            guard let next = others.popLast() else { return false }
+            first = next
+            return true
+        }
     }
     private struct Book {
         var total = 0
         var ofBusiness: [BusinessID: Int] = [:]
         var ofAddress: [String: Int] = [:]
-        var ofDevice: [Device: [Entry]] = [:]
+        /// By token: a device has one, and a token without a device stands for one.
+        var ofDevice: [TokenID: Device] = [:]
         /// For each entity set that has a tail, how many shards have it.
         var tails: [BusinessID: [EntitySet: Int]] = [:]
     }
@@ -64,7 +86,6 @@ public final class StreamRoster: Sendable {
         let limits = limits.withLock { $0 }
         func isOver(_ count: Int, _ limit: Int) -> Bool { limit > 0 && count >= limit }
         return book.withLock { book in
-            let device = Device(business: identity.business, device: identity.device)
             if isOver(book.total, limits.total)
                 || isOver(book.ofBusiness[identity.business] ?? 0, limits.perBusiness)
                 || isOver(book.ofAddress[identity.address] ?? 0, limits.perAddress)
@@ -72,14 +93,17 @@ public final class StreamRoster: Sendable {
                 return .tooMany(ofDevice: false)
             }
             var admission = Admission.welcome
-            if let others = book.ofDevice[device], isOver(others.count, limits.perDevice) {
-                guard let gone = others.first(where: \.isSilent) else { return .tooMany(ofDevice: true) }
-                admission = .inPlaceOf(gone.stream, shard: gone.shard)
+            if let device = book.ofDevice[identity.token], isOver(device.count, limits.perDevice) {
+                guard let gone = device.silent else { return .tooMany(ofDevice: true) }
+                admission = .inPlaceOf(gone.stream, shard: Int(gone.shard))
             }
             book.total += 1
             book.ofBusiness[identity.business, default: 0] += 1
             book.ofAddress[identity.address, default: 0] += 1
-            book.ofDevice[device, default: []].append(Entry(stream: stream, shard: shard))
+            let entry = Entry(stream: stream, shard: Int32(shard))
+            if book.ofDevice[identity.token]?.others.append(entry) == nil {
+                book.ofDevice[identity.token] = Device(first: entry)
+            }
             return admission
         }
     }
@@ -90,21 +114,13 @@ public final class StreamRoster: Sendable {
             book.total -= 1
             Self.decrease(&book.ofBusiness, identity.business)
             Self.decrease(&book.ofAddress, identity.address)
-            let device = Device(business: identity.business, device: identity.device)
-            book.ofDevice[device]?.removeAll { $0.stream == stream }
-            if book.ofDevice[device]?.isEmpty == true { book.ofDevice[device] = nil }
+            if book.ofDevice[identity.token]?.remove(stream) == false { book.ofDevice[identity.token] = nil }
         }
     }
 
     /// Notes whether a stream's peer still acknowledges what is sent to it.
     func mark(_ stream: StreamID, _ identity: StreamIdentity, silent: Bool) {
-        book.withLock { book in
-            let device = Device(business: identity.business, device: identity.device)
-            guard let index = book.ofDevice[device]?.firstIndex(where: { $0.stream == stream }) else {
-                return
-            }
-            book.ofDevice[device]?[index].isSilent = silent
-        }
+        book.withLock { $0.ofDevice[identity.token]?.mark(stream, silent: silent) }
     }
 
     /// Enters a shard's new tail, unless its business has `max` other entity sets with tails already.

@@ -39,7 +39,7 @@ public struct StreamState: Sendable {
     /// The number of the next tail frame to send.
     public internal(set) var next = 0
     /// Records sent before the first `ready`.
-    public internal(set) var replayed = 0
+    public internal(set) var replayed: Int32 = 0
     private var wasReady = false
 
     public init(at mark: Mark) { reached = mark }
@@ -129,7 +129,7 @@ extension StreamState {
     public mutating func read(page: PageSummary) -> PageStep {
         let mark = Mark(seq: page.token.pos, nonce: page.token.nonce)
         ahead = nil
-        replayed += page.recordCount
+        replayed += Int32(page.recordCount)
         if page.hasMore {
             reached = mark
             return .writeAndReadOn

@@ -99,14 +99,14 @@ final class Tail {
     }
 
     func add(_ stream: DeviceStream) {
-        stream.indexInTail = streams.count
+        stream.indexInTail = Int32(streams.count)
         streams.append(stream)
         emptySince = nil
     }
 
     /// O(1). A stream that the running pass has not reached yet never moves to where the pass has been.
     func remove(_ stream: DeviceStream) {
-        var hole = stream.indexInTail
+        var hole = Int(stream.indexInTail)
         if hole < cursor {
             cursor -= 1
             place(streams[cursor], at: hole)
@@ -118,6 +118,6 @@ final class Tail {
 
     private func place(_ stream: DeviceStream, at index: Int) {
         streams[index] = stream
-        stream.indexInTail = index
+        stream.indexInTail = Int32(index)
     }
 }

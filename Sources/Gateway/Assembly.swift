@@ -78,7 +78,7 @@ struct Assembly {
                 Shard(
                     index: index, settings: settings, events: events, lane: loop, clock: clock,
                     pages: readers,
-                    roster: roster, random: SystemRandomNumberGenerator())
+                    roster: roster, random: Jitter(seed: .random(in: 0 ... .max)))
             }
             shards.append(shard)
         }

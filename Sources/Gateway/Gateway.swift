@@ -9,6 +9,7 @@
 // snapshot has given everything a head. Down: readiness fails, listening stops, streams are told and closed
 // at a pace, the side file is marked clean, the lanes end.
 
+import Dispatch
 public import Domain
 import Events
 import FanOut
@@ -48,6 +49,7 @@ public final class Gateway: Sendable {
     /// What must be kept. Lives on the registry's lane.
     private final class Watchers {
         var alarm: (any Alarm)?
+        var memory = MemoryReturn()
     }
 
     /// Starts everything; returns once clients are served. Blocks.
@@ -72,7 +74,8 @@ public final class Gateway: Sendable {
 
         let publicSocket = try TCPListener.bind(
             host: configuration.server.listen.host, port: configuration.server.listen.port,
-            backlog: Int32(configuration.server.acceptBacklog))
+            backlog: Int32(configuration.server.acceptBacklog),
+            userTimeoutSeconds: configuration.stream.userTimeout.wholeSeconds)
         let adminSocket = try TCPListener.bind(
             host: configuration.server.adminListen.host, port: configuration.server.adminListen.port,
             backlog: 128)
@@ -130,7 +133,10 @@ public final class Gateway: Sendable {
                 }
             }
             services.spools.sweep()
-            watchers.with { $0.alarm = lane.after(pause) { look(lane) } }
+            watchers.with { watchers in
+                watchers.memory.look(streams: services.roster.total)
+                watchers.alarm = lane.after(pause) { look(lane) }
+            }
         }
         registryLane.post { [registryLane] in look(registryLane) }
     }
@@ -180,17 +186,14 @@ public final class Gateway: Sendable {
 
 /// Opens once; waits for that. From any lane, but a loop must not wait.
 final class Latch: Sendable {
-    private let isOpen = Atomic<Bool>(false)
+    private let gate = DispatchSemaphore(value: 0)
 
-    func open() { isOpen.store(true, ordering: .releasing) }
+    func open() { gate.signal() }
 
-    /// Start-up only: looks every millisecond. False when `limit` has passed.
+    /// False when `limit` has passed. Costs nothing while it waits: the main thread spends its life here.
     @discardableResult func wait(limit: Duration = .seconds(60)) -> Bool {
-        let end = ContinuousClock.now + limit
-        while !isOpen.load(ordering: .acquiring) {
-            if ContinuousClock.now > end { return false }
-            usleep(1_000)
-        }
+        guard gate.wait(timeout: .now() + .milliseconds(limit.milliseconds)) == .success else { return false }
+        gate.signal()
         return true
     }
 }

@@ -55,7 +55,6 @@ final class Services: Sendable {
         places = ConnectionPlaces(configuration)
         cors = CORS(configuration.browser)
         longLived = LongLivedOptions(
-            userTimeoutSeconds: configuration.stream.userTimeout.wholeSeconds,
             sendBufferBytes: configuration.stream.sendBuffer.bytes,
             unsentLowWaterBytes: configuration.stream.unsentLowWater.bytes)
     }

@@ -31,7 +31,7 @@ public protocol ByteStream: AnyObject {
     /// RST, which would destroy the answer it has not read yet.
     func finishSending()
 
-    /// Settings for a socket that will be open for days: dead peers are found, kernel buffers stay small.
+    /// Settings for a socket that will be open for days: kernel buffers stay small.
     func becomeLongLived(_ options: LongLivedOptions)
 
     /// Ends the stream. What the kernel holds is still sent (FIN), nothing further is reported.
@@ -74,15 +74,12 @@ public protocol ByteStreamOwner: AnyObject {
 
 /// How a long-lived socket is set up.
 public struct LongLivedOptions: Hashable, Sendable {
-    /// A peer that acknowledges nothing for this long is gone.
-    public var userTimeoutSeconds: Int
     /// 0: the system's own.
     public var sendBufferBytes: Int
     /// 0: the system's own.
     public var unsentLowWaterBytes: Int
 
-    public init(userTimeoutSeconds: Int = 45, sendBufferBytes: Int = 0, unsentLowWaterBytes: Int = 0) {
-        self.userTimeoutSeconds = userTimeoutSeconds
+    public init(sendBufferBytes: Int = 0, unsentLowWaterBytes: Int = 0) {
         self.sendBufferBytes = sendBufferBytes
         self.unsentLowWaterBytes = unsentLowWaterBytes
     }

@@ -1,6 +1,7 @@
 // A crowd of streams that knows what each of them received. What each asks for stands in a file, a line a
-// stream: group, target, bearer token, last event id, flags; tabs between, `-` for nothing. Flag n: never reads
-// once it is ready. When all are ready it says so, then does what it is told on standard input, a line each:
+// stream: group, target, bearer token, last event id, flags; tabs between, `-` for nothing. Flag n: never
+// reads once it is ready. When all are ready it says so, then does what it is told on standard input, a
+// line each:
 //
 //     reset            forgets what was received
 //     wait K SECONDS   until K stamps have come in all, or the time is up; then reports, in JSON
@@ -56,9 +57,11 @@ static void parse_line(struct stream *stream, char *line) {
     for (int i = 0; i < 5 && line; i++) fields[i] = strsep(&line, "\t\n");
     char request[2048];
     int length = snprintf(
-        request, sizeof request, "GET %s HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n", fields[1]);
+        request, sizeof request, "GET %s HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n",
+        fields[1]);
     if (strcmp(fields[2], "-"))
-        length += snprintf(request + length, sizeof request - length, "Authorization: Bearer %s\r\n", fields[2]);
+        length += snprintf(
+            request + length, sizeof request - length, "Authorization: Bearer %s\r\n", fields[2]);
     if (strcmp(fields[3], "-"))
         length += snprintf(request + length, sizeof request - length, "Last-Event-ID: %s\r\n", fields[3]);
     snprintf(request + length, sizeof request - length, "\r\n");
@@ -147,7 +150,8 @@ static void find_stamps(struct stream *stream, const char *bytes, size_t length,
             stream->is_in_stamp = 1;
             stream->stamp = 0;
         }
-        while (bytes < end && *bytes >= '0' && *bytes <= '9') stream->stamp = stream->stamp * 10 + (*bytes++ - '0');
+        for (; bytes < end && *bytes >= '0' && *bytes <= '9'; bytes++)
+            stream->stamp = stream->stamp * 10 + (*bytes - '0');
         if (bytes == end) return;
         if (*bytes++ == '@' && stream->stamp > 0) note(stream, now);
         stream->is_in_stamp = 0;
@@ -223,7 +227,8 @@ static void report(void) {
         }
         if (group->kept) qsort(group->latencies, group->kept, sizeof(uint32_t), ascending);
         printf(
-            "%s{\"streams\":%ld,\"received\":%ld,\"least\":%u,\"most\":%u,\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}",
+            "%s{\"streams\":%ld,\"received\":%ld,\"least\":%u,\"most\":%u,"
+            "\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}",
             i ? "," : "", group->streams, group->received, group->streams ? least : 0, most,
             percentile(group, 0.5), percentile(group, 0.99), percentile(group, 1));
     }

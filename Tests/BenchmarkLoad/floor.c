@@ -1,7 +1,7 @@
-// The floor: what fan-out costs when there is nothing but the kernel. `GET /…/N` follows channel N, and is sent
-// a head, a ready mark and as many frames as the channel has kept (--backlog). `POST /…/N` has its body sent
-// as it is to each follower of N: one send() for each, nothing in between, nothing kept per connection but
-// its descriptor's place. A full socket is waited for.
+// The floor: what fan-out costs when there is nothing but the kernel. `GET /…/N` follows channel N, and is
+// sent a head, a ready mark and as many frames as the channel has kept (--backlog). `POST /…/N` has its
+// body sent as it is to each follower of N: one send() for each, nothing in between, nothing kept per
+// connection but its descriptor's place. A full socket is waited for.
 
 #include "load.h"
 
@@ -32,7 +32,8 @@ static struct channel *channels;
 static struct { int channel, place; } *places;
 static int backlog_max;
 static const char ready[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nevent: ready\ndata: {}\n\n";
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    "event: ready\ndata: {}\n\n";
 
 static void send_whole(int socket, const char *bytes, size_t length) {
     while (length > 0) {
@@ -85,7 +86,8 @@ static size_t serve(int socket, char *buffer, size_t length) {
     char *end = memmem(buffer, length, "\r\n\r\n", 4);
     if (!end) return 0;
     size_t head = end + 4 - buffer;
-    char *slash = memchr(buffer, '/', head), *stop = slash ? memchr(slash, ' ', head - (slash - buffer)) : NULL;
+    char *slash = memchr(buffer, '/', head);
+    char *stop = slash ? memchr(slash, ' ', head - (slash - buffer)) : NULL;
     if (!stop) return head;
     while (stop > slash && stop[-1] != '/') stop--;
     int number = atoi(stop);

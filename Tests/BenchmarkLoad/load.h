@@ -1,6 +1,6 @@
 // The programs beside the gateway when it is measured, in C so that they are not what is measured: a crowd of
-// streams (crowd.c), the floor that no gateway can go below (floor.c), a publisher over HTTP for the floor and
-// for Nchan (publish.c). One thread and one epoll each.
+// streams (crowd.c), the floor that no gateway can go below (floor.c), a publisher over HTTP for the floor
+// and for Nchan (publish.c). One thread and one epoll each.
 #ifndef TIDINGS_LOAD_H
 #define TIDINGS_LOAD_H
 

@@ -1,5 +1,5 @@
-// Publishes to the floor or to Nchan: POST --prefix N, a stamp and padding as the body, over a few connections
-// with one request in flight each. --rate 0: as fast as they are answered.
+// Publishes to the floor or to Nchan: POST --prefix N, a stamp and padding as the body, over a few
+// connections with one request in flight each. --rate 0: as fast as they are answered.
 
 #include "load.h"
 
@@ -29,7 +29,8 @@ static void post(int socket, const char *prefix, long channel, size_t bytes, int
     size_t body = bytes > (size_t)length ? bytes : (size_t)length;
     if (body > 65000) body = 65000;
     int head = sprintf(
-        request, "POST %s%ld HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s",
+        request,
+        "POST %s%ld HTTP/1.1\r\nHost: bench\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s",
         prefix, channel, body + (is_frame ? 8 : 0), is_frame ? "data: " : "");
     memset(request + head, 'x', body);
     memcpy(request + head, stamp, length);
@@ -44,7 +45,8 @@ static void post(int socket, const char *prefix, long channel, size_t bytes, int
 int publish(int count, char **options) {
     int port = number(count, options, "--port", 0);
     const char *prefix = option(count, options, "--prefix", "/pub/");
-    long first = number(count, options, "--first", 0), channel_count = number(count, options, "--channels", 1), total = number(count, options, "--count", 1);
+    long first = number(count, options, "--first", 0), total = number(count, options, "--count", 1);
+    long channel_count = number(count, options, "--channels", 1);
     double rate = atof(option(count, options, "--rate", "0"));
     int connections = number(count, options, "--connections", 1);
     size_t bytes = number(count, options, "--bytes", 200);

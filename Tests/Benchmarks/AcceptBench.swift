@@ -1,7 +1,8 @@
-// Streams taken in: connect, a request with a token of its own, authenticated, answered with its first events.
-// A few hundred at a time, and all at once.
+// Streams taken in: connect, a request with a token of its own, authenticated, answered with its first
+// events. A few hundred at a time, and all at once.
 
 import ArgumentParser
+import Glibc
 
 struct AcceptBench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,6 +30,8 @@ struct AcceptBench: ParsableCommand {
                         Double(count - crowd.opening.ready),
                     ])
                     try crowd.close()
+                    // The closing of these is not the next ones' cost.
+                    usleep(options.smoke ? 100_000 : 1_500_000)
                 }
             }
             for rig in rigs { table.add("\(rig.name), \(name)", runs: figures[rig.name] ?? []) }

@@ -1,6 +1,6 @@
 // The other process that writes: what an application does, one small transaction after another. A stamp is
-// taken before COMMIT is asked for, so that the wait for the disk, the hooks, the tailing and the encoding are
-// inside every figure.
+// taken before COMMIT is asked for, so that the wait for the disk, the hooks, the tailing and the encoding
+// are inside every figure.
 
 import ArgumentParser
 import Foundation
@@ -26,24 +26,25 @@ struct CommitCommand: ParsableCommand {
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
             let update = try db.makeStatement(sql: "UPDATE brands SET name = ? WHERE id = ?")
-            var next = Self.now()
+            var next = monotonicNanoseconds()
             for number in 0..<count {
-                while rate > 0, Self.now() < next { usleep(100) }
+                while rate > 0, monotonicNanoseconds() < next { usleep(100) }
                 if rate > 0 { next += Int64(1e9 / rate) }
                 if bulk > 1 { try db.execute(sql: "BEGIN IMMEDIATE") }
                 let firstRow = (first + number % channels) * rowsEach + 1
                 for row in 0..<bulk {
                     let place = (number / channels * bulk + row) % rowsEach
-                    try update.execute(arguments: ["@\(Self.now())@", firstRow + place])
+                    try update.execute(arguments: ["@\(monotonicNanoseconds())@", firstRow + place])
                 }
                 if bulk > 1 { try db.execute(sql: "COMMIT") }
             }
         }
     }
+}
 
-    private static func now() -> Int64 {
-        var time = timespec()
-        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+/// CLOCK_MONOTONIC, the same for all processes of the machine.
+func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

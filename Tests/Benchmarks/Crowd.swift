@@ -58,7 +58,8 @@ final class Crowd {
         for part in parts {
             lines.append(
                 rig.requests(channel: part.channel, count: part.count).map {
-                    "\(part.group)\t\($0.target)\t\($0.bearer)\t\($0.lastID)\t\(part.neverReads ? "n" : "-")\n"
+                    let flags = part.neverReads ? "n" : "-"
+                    return "\(part.group)\t\($0.target)\t\($0.bearer)\t\($0.lastID)\t\(flags)\n"
                 })
         }
         // Channels in turn, as tills of different shops come.

@@ -1,5 +1,5 @@
-// A small business beside a very large one: what its tills wait for a commit of its own while the large one is
-// written to all the time.
+// A small business beside a very large one: what its tills wait for a commit of its own while the large one
+// is written to all the time.
 
 import ArgumentParser
 

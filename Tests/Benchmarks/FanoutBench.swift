@@ -41,7 +41,8 @@ struct TenantsBench: ParsableCommand {
 
 /// Two paces over all rigs, as ratios to the floor of the same run.
 ///
-/// - Parameter saturatingCommits: Commits a second that are more than can be delivered; 0: as fast as possible.
+/// - Parameter saturatingCommits: Commits a second that are more than can be delivered; 0: as fast as
+/// possible.
 private func compareDeliveries(
     _ bench: String, _ options: BenchOptions, _ arena: Arena, paced: Publishing, saturated: Publishing,
     saturatingCommits: Double

@@ -1,5 +1,5 @@
-// From a commit in another process to its event in a till's hands, beside what the floor and Nchan need from a
-// POST, with no database in their path. Both ends read the same CLOCK_MONOTONIC.
+// From a commit in another process to its event in a till's hands, beside what the floor and Nchan need
+// from a POST, with no database in their path. Both ends read the same CLOCK_MONOTONIC.
 
 import ArgumentParser
 

@@ -1,5 +1,5 @@
-// What an idle stream costs in memory of the process (kernel buffers are the kernel's), whether it comes back,
-// and what ten thousand idle ones cost in processor time.
+// What an idle stream costs in memory of the process (kernel buffers are the kernel's), whether it comes
+// back, and what ten thousand idle ones cost in processor time.
 
 import ArgumentParser
 import Glibc
@@ -35,7 +35,8 @@ struct MemoryBench: ParsableCommand {
         let before = rig.usage
         let rest = Layout(layout.streams.map { $0 - 1 })
         let crowd = try Crowd(rig, rest)
-        usleep(1_000_000)
+        // Tokens' use is written down within the second.
+        usleep(options.smoke ? 100_000 : 2_000_000)
         let full = rig.usage
         sleep(UInt32(options.size(seconds, smoke: 1)))
         let idle = rig.usage

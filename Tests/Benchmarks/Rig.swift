@@ -1,5 +1,6 @@
-// What is measured: Tidings, the floor, Nchan. Each serves streams of numbered channels and has a publisher; a
-// channel of Tidings is a business. Servers run on the first core, everything else on the second.
+// What is measured: Tidings, the floor, Nchan. Each serves streams of numbered channels and has a
+// publisher; a channel of Tidings is a business. Servers run on the first core, everything else on the
+// second.
 
 import Foundation
 import Glibc

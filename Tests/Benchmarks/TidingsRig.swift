@@ -1,5 +1,5 @@
-// The gateway as it ships, beside a database of its own: as many businesses as there are channels, a device and
-// a token for each stream, and a second process that commits.
+// The gateway as it ships, beside a database of its own: as many businesses as there are channels, a device
+// and a token for each stream, and a second process that commits.
 
 import Foundation
 import GRDB
@@ -70,7 +70,8 @@ final class TidingsRig: Rig {
 
     private static func secret(_ channel: Int, _ stream: Int) -> String { "bench-\(channel)-\(stream)" }
 
-    /// Straight into the registry's file: registering 10,000 tills one by one would take longer than the bench.
+    /// Straight into the registry's file: registering 10,000 tills one by one would take longer than the
+    /// bench.
     private static func makeTills(_ directory: URL, _ layout: Layout) throws {
         let queue = try DatabaseQueue(path: directory.appendingPathComponent("gateway.db").path)
         try queue.write { db in
@@ -85,7 +86,8 @@ final class TidingsRig: Rig {
                     try db.execute(
                         sql: """
                             INSERT INTO tidings_tokens(
-                              tokenable_type, tokenable_id, name, token, abilities, business, device, created_at)
+                              tokenable_type, tokenable_id, name, token, abilities, business, device,
+                              created_at)
                             VALUES ('device', ?1, 'bench', ?2, '["sync:read"]', ?3, ?1, 0)
                             """,
                         arguments: [device, SecretHash(of: secret(channel, stream)).hex, channel + 1])

@@ -72,10 +72,11 @@ import Testing
 }
 
 @Suite struct RosterTests {
+    /// A device has one token.
     static func identity(_ device: String, business: Int64 = 1) -> StreamIdentity {
         StreamIdentity(
-            device: device, token: TokenID(1), business: BusinessID(business), address: "127.0.0.1", agent: ""
-        )
+            device: device, token: TokenID(Int64(device.hashValue)), business: BusinessID(business),
+            address: "127.0.0.1", agent: "")
     }
 
     @Test func theNewcomerIsTurnedAwayUnlessAnOldPeerIsSilent() {

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /// eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
 int clinux_eventfd(void);
@@ -30,11 +31,21 @@ int clinux_unnamed_file(const char *directory);
 /// epoll_create1(EPOLL_CLOEXEC)
 int clinux_epoll(void);
 
-/// EPOLL_CTL_ADD for reading.
-int clinux_epoll_add(int epoll, int descriptor);
+/// What a descriptor is ready for, or is to be watched for.
+enum { CLINUX_READABLE = 1, CLINUX_WRITABLE = 2, CLINUX_BROKEN = 4 };
 
-/// Fills `readable` with descriptors. Returns how many.
-int clinux_epoll_wait(int epoll, int *readable, int count, int timeout_milliseconds);
+/// EPOLL_CTL_ADD, EPOLL_CTL_MOD: level-triggered, for a set of CLINUX_READABLE and CLINUX_WRITABLE.
+int clinux_epoll_add(int epoll, int descriptor, int interest);
+int clinux_epoll_change(int epoll, int descriptor, int interest);
+
+/// Without waiting: fills `descriptors` and what each is ready for. Returns how many; at most 256.
+int clinux_epoll_ready(int epoll, int *descriptors, int *readiness, int count);
+
+/// accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC.
+int clinux_accept(int listener, struct sockaddr_storage *address);
+
+/// malloc_trim(0): gives free memory back to the system, wherever it lies. Milliseconds.
+int clinux_trim(void);
 
 /// TCP_USER_TIMEOUT, in milliseconds.
 int clinux_user_timeout(int socket, unsigned int milliseconds);

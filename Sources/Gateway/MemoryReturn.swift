@@ -1,0 +1,21 @@
+// The C library keeps what streams have freed. When most of a crowd has left, it is told to give that back.
+
+import CLinux
+
+/// Notices when many streams have gone. A value; lives on the registry's lane.
+struct MemoryReturn {
+    /// Fewer are not worth the look over all free memory.
+    private static let streamsMin = 1_000
+    /// The most streams since memory was last given back.
+    private var peak = 0
+
+    /// Gives memory back once two thirds of the streams have left. Milliseconds, on a lane that may block.
+    mutating func look(streams: Int) {
+        peak = max(peak, streams)
+        guard isDue(streams: streams) else { return }
+        peak = streams
+        clinux_trim()
+    }
+
+    private func isDue(streams: Int) -> Bool { peak - streams >= Self.streamsMin && streams * 3 <= peak }
+}
