@@ -7,12 +7,17 @@ import Lanes
 import Synchronization
 import TidingsTesting
 
-/// Accepts on an ephemeral port. From any thread.
-final class Server: Sendable {
-    let loop = EventLoop(name: "test")
+/// What owners tell a test. From any thread.
+final class Reports: Sendable {
     let heard = Mutex(0)
     let closed = Mutex(0)
+}
+
+/// Accepts on an ephemeral port. From any thread.
+final class Server: Sendable {
+    let loop: EventLoop
     let port: UInt16
+    let reports: Reports
     private let box: Confined<Box>
 
     /// What lives on the loop.
@@ -23,25 +28,28 @@ final class Server: Sendable {
 
     init(_ make: @Sendable @escaping (SocketStream) -> Owner) throws {
         let descriptor = try TCPListener.bind(host: "127.0.0.1", port: 0, backlog: 16)
+        let loop = EventLoop(name: "test")
+        let reports = Reports()
         let box = Confined(Box(), to: loop)
-        self.box = box
         let bound = Mutex<UInt16>(0)
         let done = DispatchSemaphore(value: 0)
-        let (loop, server) = (loop, Mutex<Server?>(nil))
-        box.post { box in
+        box.post { own in
             let listener = TCPListener(descriptor: descriptor, on: loop, dealingTo: [loop]) { stream, _ in
                 let owner = make(stream)
-                owner.server = server.withLock { $0 }
+                owner.reports = reports
+                owner.all = box
                 stream.owner = owner
-                owner.server?.box.with(owner) { $0.owners.append($1) }
+                box.with(owner) { $0.owners.append($1) }
             }
-            box.listener = listener
+            own.listener = listener
             bound.withLock { $0 = listener.port }
             done.signal()
         }
         done.wait()
         port = bound.withLock { $0 }
-        server.withLock { $0 = self }
+        self.loop = loop
+        self.reports = reports
+        self.box = box
     }
 
     /// Does that with each owner, on the loop; returns when it is done.
@@ -64,12 +72,13 @@ final class Server: Sendable {
 /// Takes what comes. Lives on the loop.
 class Owner: ByteStreamOwner {
     let stream: SocketStream
-    weak var server: Server?
+    var reports: Reports?
+    var all: Confined<Server.Box>?
 
     init(stream: SocketStream) { self.stream = stream }
 
     func streamReceived(_ bytes: Span<UInt8>) {}
-    func streamClosed() { server?.closed.withLock { $0 += 1 } }
+    func streamClosed() { reports?.closed.withLock { $0 += 1 } }
     func streamIsWritable() {}
 }
 
@@ -92,8 +101,10 @@ final class Flood: Owner {
     override func streamIsWritable() { pour() }
 
     private func pour() {
+        let piece = piece
         while left > 0 {
-            guard let taken = stream.send(piece.span.extracting(0..<min(left, piece.count))) else { return }
+            let part = piece.span.extracting(0..<min(left, piece.count))
+            guard let taken = stream.send(part) else { return }
             left -= taken
             if taken < piece.count, left > 0 { return stream.whenWritable() }
         }
@@ -103,14 +114,8 @@ final class Flood: Owner {
 /// Ends all others when it hears something. Lives on the loop.
 final class Rival: Owner {
     override func streamReceived(_ bytes: Span<UInt8>) {
-        server?.heard.withLock { $0 += 1 }
-        server?.endOthers(than: self)
-    }
-}
-
-extension Server {
-    fileprivate func endOthers(than one: Owner) {
-        box.with(one) { box, one in
+        reports?.heard.withLock { $0 += 1 }
+        all?.with(self) { box, one in
             for owner in box.owners where owner !== one { owner.stream.close() }
         }
     }

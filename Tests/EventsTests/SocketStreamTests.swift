@@ -50,10 +50,10 @@ import TidingsTesting
         server.loop.post { isBusy.wait() }
         for till in tills { try till.write("x") }
         isBusy.signal()
-        #expect(waitUntil { server.heard.withLock { $0 } >= 1 })
+        #expect(waitUntil { server.reports.heard.withLock { $0 } >= 1 })
         // Whatever came after it has been served too.
         server.each { _ in }
-        #expect(server.heard.withLock { $0 } == 1)
+        #expect(server.reports.heard.withLock { $0 } == 1)
     }
 
     @Test func aPeerThatResetsIsReportedEvenWhileNothingIsRead() throws {
@@ -64,6 +64,6 @@ import TidingsTesting
         server.each { ($0 as? Echo)?.stream.pauseReading() }
         till?.resetOnClose()
         till = nil
-        #expect(waitUntil { server.closed.withLock { $0 } == 1 })
+        #expect(waitUntil { server.reports.closed.withLock { $0 } == 1 })
     }
 }
