@@ -14,7 +14,7 @@ import TidingsTesting
         let line = try #require(output.split(separator: "\n").last, "\(output)")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         let rows = try #require(json["rows"] as? [[String: Any]])
-        #expect(rows.contains { ($0["name"] as? String)?.hasPrefix("tidings") ?? false })
+        #expect(rows.contains { ($0["name"] as? String)?.contains("tidings") ?? false })
         for row in rows {
             let lost = try #require(row["lost"] as? Double ?? row["not_ready"] as? Double)
             #expect(lost == 0, "\(row)")
