@@ -115,7 +115,6 @@ import Synchronization
     private func run() {
         owner.store(UInt(pthread_self()), ordering: .relaxed)
         _ = unsafe clinux_name_thread(String(name.prefix(15)))
-        while drain() {}
         unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
         while drain() {}  // A loop ends only with an empty tray.
     }
@@ -132,6 +131,9 @@ import Synchronization
         let (seconds, attoseconds) = (ContinuousClock.now - start).components
         let took = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
         if took > longestTurn.load(ordering: .relaxed) { longestTurn.store(took, ordering: .relaxed) }
+        // Work that posts work must not keep sockets and timers waiting: they are looked at before its turn
+        // comes.
+        if trayLength > 0 { unsafe event_base_loopcontinue(base) }
         return true
     }
 }

@@ -160,6 +160,7 @@ public final class Exchange: ByteStreamOwner {
         do {
             switch try parser.next() {
             case .needsMore:
+                stream.resumeReading()
                 if phase == .head, parser.isInBody { enter(.body) }
             case .expectsContinue:
                 enter(.body)
@@ -234,14 +235,16 @@ public final class Exchange: ByteStreamOwner {
             if wasRefused { return linger() }
             return end()
         }
-        enter(.idle)
-        stream.resumeReading()
-        if parser.bufferedBytes > 0 {
-            enter(.head)
-            // Not from within the last answer: a thousand pipelined requests must not be a thousand frames
-            // deep.
-            LaneReference(self, on: lane).post { $0.proceedWithBuffered() }
+        guard parser.bufferedBytes > 0 else {
+            enter(.idle)
+            return stream.resumeReading()
         }
+        // Nothing more is read until what is here was worked off: a peer that sends faster than it is
+        // answered must not fill the memory. And not from within the last answer: a thousand pipelined
+        // requests must not be a thousand frames deep.
+        enter(.head)
+        stream.pauseReading()
+        LaneReference(self, on: lane).post { $0.proceedWithBuffered() }
     }
 
     private func proceedWithBuffered() {

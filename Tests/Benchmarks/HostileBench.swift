@@ -21,7 +21,8 @@ struct HostileBench: ParsableCommand {
             let gateway = try TidingsRig(
                 Layout(streams: 1, channels: 1),
                 settings: [
-                    "limits.head_time=2s", "limits.body_time=2s", "stream.slow_age=2s",
+                    "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
+                    "stream.slow_age=2s",
                     "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
                     "stream.heartbeat=15s",
                 ], loops: 0)
@@ -38,6 +39,7 @@ struct HostileBench: ParsableCommand {
             let count = attack == .hugeHeads || attack == .uploads ? peers / 10 : peers
             show(attack, peers: count, try attack.run(on: target, peers: count, seconds: 60))
         }
+        try outOfDescriptors()
         let welch = Self.timing()
         print(
             "secrets compared: Welch's t of an early against a late difference \(welch.text(2)) (below 4.5)")
@@ -58,6 +60,29 @@ struct HostileBench: ParsableCommand {
             "grown_kib": figures.kilobytes, "cpu_share": figures.cpuShare,
             "others_slowest_ms": figures.othersSeconds * 1_000,
             "descriptors_left": figures.descriptorsLeft,
+        ])
+    }
+
+    /// Twice as many connections as there are descriptors, for three seconds.
+    private func outOfDescriptors() throws {
+        let gateway = try TidingsRig(Layout(streams: 1, channels: 1), settings: [], loops: 0)
+        try Child.run("/usr/bin/prlimit", ["--pid", "\(gateway.pid)", "--nofile=128:128"])
+        var crowd = try (0..<256).map { _ in try TillSocket(port: gateway.port) }
+        usleep(500_000)
+        let before = try ProcessFigures(pid: gateway.pid)
+        sleep(3)
+        let after = try ProcessFigures(pid: gateway.pid)
+        crowd.removeAll()
+        let start = Date()
+        while (try? TillSocket.ask(port: gateway.port, "GET", "/nowhere"))?.status != 404 { usleep(5_000) }
+        let served = -start.timeIntervalSinceNow
+        let share = (after.cpuSeconds - before.cpuSeconds) / 3
+        print(
+            "out of descriptors: \((share * 100).text(1)) % of a core, served again after \(served.text(2)) s,",
+            "\(after.residentKilobytes - before.residentKilobytes) KiB grown")
+        printJSON([
+            "bench": "hostile", "attack": "descriptors", "cpu_share": share, "seconds_to_serve": served,
+            "grown_kib": after.residentKilobytes - before.residentKilobytes,
         ])
     }
 

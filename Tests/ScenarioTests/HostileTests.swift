@@ -23,6 +23,7 @@ import TidingsTesting
         case .hugeHeads: Bounds(peers: 20, secondsToCut: 5, cpuShare: 2.5)
         // The kernel's own buffers take some megabytes before the first byte is looked at.
         case .uploads: Bounds(peers: 5, secondsToCut: 5, kilobytes: 4 * 1_024, cpuShare: 2.5)
+        case .pipelines: Bounds(peers: 50, secondsToCut: 30, cpuShare: 2.5, bytesTaken: 32 << 20)
         case .neverReading: Bounds(peers: 50, secondsToCut: 60, cpuShare: 2.5)
         case .resets: Bounds(peers: 1_000, cpuShare: 2.5)
         }
@@ -31,7 +32,8 @@ import TidingsTesting
     @Test(arguments: Attack.allCases)
     func anAttackCostsLittle(_ attack: Attack) throws {
         let shop = try Shop([
-            "limits.head_time=2s", "limits.body_time=2s", "limits.streams_per_device=1000",
+            "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
+            "limits.streams_per_device=1000",
             "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB",
             "stream.send_buffer=8KiB",
         ])

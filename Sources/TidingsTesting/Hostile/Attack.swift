@@ -49,6 +49,8 @@ public enum Attack: String, CaseIterable, Sendable {
     case hugeHeads
     /// 200 MiB sent onto an open stream.
     case uploads
+    /// One request behind the other, and no answer is ever read.
+    case pipelines
     /// A stream that is never read while much happens.
     case neverReading
     /// Requests and streams that end with RST, one after another.

@@ -20,6 +20,7 @@ struct Siege {
         case .silence: try trickle(after: "", byte: nil, &figures)
         case .hugeHeads: try flood({ try connect(sending: Self.head) }, bytes: 64 << 20, &figures)
         case .uploads: try flood(openStream, bytes: 200 << 20, &figures)
+        case .pipelines: try pipeline(&figures)
         case .neverReading: try sleep(&figures)
         case .resets: try reset(&figures)
         }
@@ -75,6 +76,31 @@ struct Siege {
             guard sent < bytes else { return figures.secondsToCut = nil }
             slowest = max(slowest, -start.timeIntervalSinceNow)
             figures.bytesTaken = max(figures.bytesTaken, sent)
+        }
+        figures.secondsToCut = slowest
+    }
+
+    /// As many requests as the gateway takes, from all peers at once.
+    private func pipeline(_ figures: inout AttackFigures) throws {
+        let request = "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
+        let piece = Array(String(repeating: request, count: 1_000).utf8)
+        var open = try (0..<peers).map { _ in
+            (socket: try connect(sending: "", receiveBuffer: 2_048), sent: 0, since: Date())
+        }
+        var slowest = 0.0
+        let end = Date().addingTimeInterval(seconds)
+        while !open.isEmpty {
+            guard Date() < end else { return figures.secondsToCut = nil }
+            for index in open.indices.reversed() {
+                if let taken = open[index].socket.offer(piece) {
+                    open[index].sent += taken
+                    continue
+                }
+                slowest = max(slowest, -open[index].since.timeIntervalSinceNow)
+                figures.bytesTaken = max(figures.bytesTaken, open[index].sent)
+                open.remove(at: index)
+            }
+            usleep(20_000)
         }
         figures.secondsToCut = slowest
     }
