@@ -23,6 +23,9 @@ public struct EntityDefinition: Hashable, Sendable {
     /// Further UNIQUE keys of the table, through which a REPLACE can delete another row without a delete
     /// trigger.
     public var replaceKeys: [[String]]
+    /// What tills may upload; empty: nothing.
+    public var writable: [WritableField]
+    public var conflictPolicy: ConflictPolicy
 
     public init(
         number: EntityNumber, name: EntityName, table: String, keyColumn: String = "id",
@@ -30,7 +33,7 @@ public struct EntityDefinition: Hashable, Sendable {
         versionColumn: String? = "version", createdAtColumn: String? = "created_at",
         updatedAtColumn: String? = "updated_at", deletedAtColumn: String? = "deleted_at",
         fields: [FieldDefinition] = [], isDefault: Bool = true, isOptional: Bool = false,
-        replaceKeys: [[String]] = []
+        replaceKeys: [[String]] = [], writable: [WritableField] = [], conflictPolicy: ConflictPolicy = .reject
     ) {
         self.number = number
         self.name = name
@@ -46,6 +49,8 @@ public struct EntityDefinition: Hashable, Sendable {
         self.isDefault = isDefault
         self.isOptional = isOptional
         self.replaceKeys = replaceKeys
+        self.writable = writable
+        self.conflictPolicy = conflictPolicy
     }
 }
 

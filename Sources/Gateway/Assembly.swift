@@ -60,6 +60,9 @@ struct Assembly {
             generation: catalogue.generation,
             wholeSet: catalogue.wholeSet, nameOf: { catalogue.name(of: $0) })
         let status = GatewayStatus()
+        let committed = Waker()
+        let uploads = UploadDesk.make(
+            configuration, file: file, catalogue: catalogue, clock: clock, log: log, committed: committed)
         services = Services(
             configuration: configuration, catalogue: catalogue, clock: clock, log: log,
             credentials: credentials,
@@ -67,7 +70,8 @@ struct Assembly {
             spools: SpoolBook(
                 readers: readers, directory: Self.directory(of: file.path), clock: clock,
                 epoch: { status.tailer.head?.epoch }),
-            observations: Observations(), events: events, roster: roster, status: status, retry: retry)
+            observations: Observations(), events: events, roster: roster, status: status, retry: retry,
+            uploads: uploads)
 
         let count = configuration.server.loops > 0 ? configuration.server.loops : EventLoop.coreCount
         loops = (0..<count).map { EventLoop(name: "loop-\($0)") }
@@ -116,6 +120,7 @@ struct Assembly {
                 services: services)
         }
         tailing.post { $0.start() }
+        committed.connect { [tailing] in tailing.post { $0.committed() } }
     }
 
     /// - Throws: `NoHead` when the journal cannot be opened.

@@ -173,7 +173,24 @@ public final class Gateway: Sendable {
         registryLane.post { [registryLane] in _ = registryLane.after(window, finish) }
     }
 
+    /// Uploads that were taken are finished, and their answers handed to the sockets.
     private func stop(_ done: @Sendable @escaping () -> Void) {
+        guard let uploads = services.uploads else { return stopReading(done) }
+        uploads.close { [self] in
+            let left = Mutex(shards.count)
+            for shard in shards {
+                shard.post { [self] _ in
+                    let isLast = left.withLock { left in
+                        left -= 1
+                        return left == 0
+                    }
+                    if isLast { stopReading(done) }
+                }
+            }
+        }
+    }
+
+    private func stopReading(_ done: @Sendable @escaping () -> Void) {
         services.registry.post { [tailing] registry in
             try? registry.keep()
             tailing.post { tailing in

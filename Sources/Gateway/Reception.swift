@@ -103,6 +103,7 @@ final class Reception: Responder {
         case .ack: ack(call)
         case .digest: digest(call)
         case .records: records(call)
+        case .batch: batch(call)
         case .watchPage: watchPage(call)
         }
     }

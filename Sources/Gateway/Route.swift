@@ -2,7 +2,7 @@
 
 /// The endpoints of the public listener.
 enum Route {
-    case register, full, changes, stream, ticket, ack, digest, records, watchPage
+    case register, full, changes, stream, ticket, ack, batch, digest, records, watchPage
 
     init?(path: String) {
         let rest = path.hasPrefix("/api/v1/") ? String(path.dropFirst("/api/v1".count)) : path
@@ -15,6 +15,7 @@ enum Route {
         case "/sync/ack": self = .ack
         case "/sync/digest": self = .digest
         case "/sync/records": self = .records
+        case "/sync/batch": self = .batch
         case "/demo/": self = .watchPage
         default: return nil
         }
@@ -23,7 +24,7 @@ enum Route {
     /// What `Allow` says, OPTIONS aside.
     var methods: [String] {
         switch self {
-        case .register, .ticket, .ack: ["POST"]
+        case .register, .ticket, .ack, .batch: ["POST"]
         case .stream: ["GET"]
         case .full, .changes, .digest, .records, .watchPage: ["GET", "HEAD"]
         }

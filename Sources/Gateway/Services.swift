@@ -26,6 +26,8 @@ final class Services: Sendable {
     let cors: CORS
     let status: GatewayStatus
     let retry: RetryPlan
+    /// Nil: no uploads are taken.
+    let uploads: UploadDesk?
     let longLived: LongLivedOptions
     let exchanges: ExchangeSettings
     let places: ConnectionPlaces
@@ -36,7 +38,7 @@ final class Services: Sendable {
         configuration: Configuration, catalogue: EntityCatalogue, clock: WallClock, log: Logger,
         credentials: CredentialBook, registry: Confined<Registry>, readers: ReaderPool, spools: SpoolBook,
         observations: Observations, events: ControlEvents, roster: StreamRoster, status: GatewayStatus,
-        retry: RetryPlan
+        retry: RetryPlan, uploads: UploadDesk?
     ) {
         self.configuration = configuration
         self.catalogue = catalogue
@@ -53,6 +55,7 @@ final class Services: Sendable {
         self.retry = retry
         exchanges = ExchangeSettings(configuration.limits)
         places = ConnectionPlaces(configuration)
+        self.uploads = uploads
         cors = CORS(configuration.browser)
         longLived = LongLivedOptions(
             sendBufferBytes: configuration.stream.sendBuffer.bytes,

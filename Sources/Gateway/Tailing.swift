@@ -43,6 +43,9 @@ final class Tailing {
         look()
     }
 
+    /// Something of our own was committed just now.
+    func committed() { tailer.committed() }
+
     /// Once a second: is it still the same file, what was served last and when, is the WAL too long.
     private func look() {
         watch.rearm()

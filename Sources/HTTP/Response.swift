@@ -1,6 +1,6 @@
 // An answer as a value, and its bytes.
 
-import Domain
+public import Domain
 
 /// What is sent back.
 public struct Response: Sendable {
@@ -64,20 +64,9 @@ public struct Response: Sendable {
         var json = JSONWriter()
         json.raw("{\"message\":")
         json.string(message)
-        json.raw(",\"error\":\"validation_failed\",\"errors\":{")
-        var seen: [String] = []
-        for failure in failures where !seen.contains(failure.field) {
-            if !seen.isEmpty { json.byte(0x2C) }
-            seen.append(failure.field)
-            json.name(failure.field)
-            json.byte(0x5B)
-            for (index, entry) in failures.filter({ $0.field == failure.field }).enumerated() {
-                if index > 0 { json.byte(0x2C) }
-                json.string(entry.message)
-            }
-            json.byte(0x5D)
-        }
-        json.raw("}}")
+        json.raw(",\"error\":\"validation_failed\",\"errors\":")
+        json.errors(failures)
+        json.byte(0x7D)
         return .json(json.bytes, status: 422)
     }
 
@@ -130,5 +119,27 @@ public struct Response: Sendable {
         case 505: "HTTP Version Not Supported"
         default: "Status"
         }
+    }
+}
+
+extension JSONWriter {
+    /// `{"field":["…"]}`, fields in the order of their first failure.
+    ///
+    /// - Complexity: Quadratic; callers bound the failures.
+    public mutating func errors(_ failures: [(field: String, message: String)]) {
+        byte(0x7B)
+        var seen: [String] = []
+        for failure in failures where !seen.contains(failure.field) {
+            if !seen.isEmpty { byte(0x2C) }
+            seen.append(failure.field)
+            name(failure.field)
+            byte(0x5B)
+            for (index, entry) in failures.filter({ $0.field == failure.field }).enumerated() {
+                if index > 0 { byte(0x2C) }
+                string(entry.message)
+            }
+            byte(0x5D)
+        }
+        byte(0x7D)
     }
 }

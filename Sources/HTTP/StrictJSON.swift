@@ -187,17 +187,23 @@ private struct JSONScanner {
         return value
     }
 
+    /// Whole numbers must fit 64 bits, others a double.
     private mutating func number() throws(JSONError) -> String {
         let start = index
         _ = take(0x2D)
         if !take(0x30) { try digits() }
+        let end = index
         if take(0x2E) { try digits() }
         if take(0x65) || take(0x45) {
             if !take(0x2B) { _ = take(0x2D) }
             try digits()
         }
         guard index - start <= 40 else { throw error("A number is too long.") }
-        return String(decoding: bytes[start..<index], as: UTF8.self)
+        let text = String(decoding: bytes[start..<index], as: UTF8.self)
+        guard index == end ? Int64(text) != nil : Double(text)?.isFinite == true else {
+            throw error("A number does not fit.")
+        }
+        return text
     }
 
     private mutating func digits() throws(JSONError) {

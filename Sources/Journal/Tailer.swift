@@ -76,6 +76,9 @@ public final class Tailer {
         turn()
     }
 
+    /// Something was committed in this process, and can be seen: look now. On the lane.
+    public func committed() { turn() }
+
     /// The database is another one: open it anew, now.
     public func restart() {
         position = nil

@@ -36,13 +36,14 @@ public enum CatalogueFile {
 }
 
 /// Walks the nodes. A value.
-private struct CatalogueReader {
+struct CatalogueReader {
     let file: String
 
     private static let keys: Set<String> = [
         "number", "table", "key", "key_type", "business", "fixed_business", "version", "created_at",
         "updated_at",
-        "deleted_at", "default", "optional", "fields", "replace",
+        "deleted_at", "default", "optional", "fields", "replace", "writable",
+        "conflict",
     ]
 
     func catalogue(_ root: Node?) throws(CatalogueError) -> EntityCatalogue {
@@ -64,6 +65,7 @@ private struct CatalogueReader {
             definitions.append(definition)
         }
         guard !definitions.isEmpty else { throw fail(root, "no entity is listed") }
+        try checkTargets(of: definitions, root)
         return EntityCatalogue(entities: definitions)
     }
 
@@ -100,6 +102,8 @@ private struct CatalogueReader {
         definition.isOptional = try flag(mapping, "optional", name)
         definition.fields = try fields(mapping["fields"], name)
         definition.replaceKeys = try replaceKeys(mapping["replace"], name)
+        definition.writable = try writable(mapping["writable"], definition)
+        definition.conflictPolicy = try conflictPolicy(mapping, name)
         return definition
     }
 
@@ -158,7 +162,7 @@ private struct CatalogueReader {
         return keys
     }
 
-    private func string(_ mapping: Node.Mapping, _ key: String) throws(CatalogueError) -> String? {
+    func string(_ mapping: Node.Mapping, _ key: String) throws(CatalogueError) -> String? {
         guard let node = mapping[Node(key)] else { return nil }
         guard node.mapping == nil, node.sequence == nil, let text = node.string, !text.isEmpty else {
             throw fail(node, "`\(key)` is a name")
@@ -180,7 +184,7 @@ private struct CatalogueReader {
         return value
     }
 
-    private func fail(_ node: Node?, _ text: String) -> CatalogueError {
+    func fail(_ node: Node?, _ text: String) -> CatalogueError {
         CatalogueError(file, node?.mark, text)
     }
 }

@@ -12,6 +12,7 @@ public struct Configuration: Hashable, Sendable {
     public var stream = Stream()
     public var pages = Pages()
     public var limits = Limits()
+    public var uploads = Uploads()
     public var credentials = Credentials()
     public var auth = Auth()
     public var browser = Browser()
@@ -20,6 +21,14 @@ public struct Configuration: Hashable, Sendable {
 
     /// The defaults: a gateway that works with no file at all.
     public init() {}
+
+    public var takesUploads: Bool {
+        switch uploads.accept {
+        case .auto: database.mode == .embedded
+        case .always: true
+        case .never: false
+        }
+    }
 
     /// Where it listens.
     public struct Server: Hashable, Sendable {
@@ -110,6 +119,14 @@ public struct Configuration: Hashable, Sendable {
         public var backlogRecordsPerSecond = 100_000
     }
 
+    /// What devices may write.
+    public struct Uploads: Hashable, Sendable {
+        public var accept = UploadAcceptance.auto
+        public var operations = 500
+        public var waiting = 256
+        public var waitingPerBusiness = 64
+    }
+
     /// How long what was handed out stays good.
     public struct Credentials: Hashable, Sendable {
         public var ticketLifetime = Duration.seconds(60)
@@ -162,6 +179,14 @@ public enum DatabaseMode: String, Hashable, Sendable, CaseIterable {
     case embedded
     /// The file belongs to an application; hooks and journal live in it, nothing else.
     case attached
+}
+
+/// Whether devices may write.
+public enum UploadAcceptance: String, Hashable, Sendable, CaseIterable {
+    /// Into the embedded shop only: an application's own rules would be bypassed.
+    case auto
+    case always
+    case never
 }
 
 /// SQLite's `synchronous`, for our own writes.

@@ -14,6 +14,10 @@ enum EmbeddedCatalogue {
         #   fields    a name, or `name: cast`. Casts: string (decimals stay exact strings, "12.50"), number, boolean,
         #             timestamp, json, base64; without one, the value's own type.
         #   replace   further UNIQUE keys of the table, through which INSERT OR REPLACE can delete another row silently
+        #   writable  what tills may upload, each field with its rules: required, string, integer, decimal, boolean, date, json,
+        #             max:N, min:N, in:a,b, exists:entity (a live record of the same business). Not listed: not writable.
+        #   conflict  an update of a record that has changed meanwhile: reject (told, with the record), last_write_wins, or
+        #             merge (fields nobody else changed are applied)
         #
         # Left out, these are: key id (integer), business business_id, version version, created_at created_at,
         # updated_at updated_at, deleted_at deleted_at (soft deletion; `none` for a table without one).
@@ -25,6 +29,11 @@ enum EmbeddedCatalogue {
             fields: [name, sku, barcode, description, category_id, brand_id, unit_id, vat_id, price: string, cost: string,
                      min_price: string, track_stock: boolean, image_url, status]
             replace: [[business_id, sku]]
+            writable: {name: required|string|max:200, sku: string|max:64, barcode: string|max:64, description: string|max:5000,
+                       category_id: exists:categories, brand_id: exists:brands, unit_id: exists:units, vat_id: exists:vats,
+                       price: decimal, cost: decimal, min_price: decimal, track_stock: boolean, image_url: string|max:500,
+                       status: "in:active,inactive"}
+            conflict: merge
           categories:
             number: 2
             default: true
@@ -43,6 +52,10 @@ enum EmbeddedCatalogue {
             # type: customer | supplier | both
             fields: [type, name, phone, email, address, tax_number, credit_limit: string, opening_balance: string,
                      balance: string, client_id, status]
+            writable: {type: "in:customer,supplier,both", name: required|string|max:200, phone: string|max:50,
+                       email: string|max:200, address: string|max:500, tax_number: string|max:50, credit_limit: decimal,
+                       client_id: string|max:64, status: "in:active,inactive"}
+            conflict: merge
           vats:
             number: 6
             default: true
@@ -80,9 +93,15 @@ enum EmbeddedCatalogue {
             fields: [invoice_number, party_id, warehouse_id, payment_type_id, sold_at: timestamp, subtotal: string,
                      discount: string, tax: string, total: string, paid: string, due: string, status, note, client_id]
             replace: [[business_id, invoice_number]]
+            writable: {invoice_number: string|max:64, party_id: exists:parties, warehouse_id: required|exists:warehouses,
+                       payment_type_id: exists:payment_types, sold_at: date, subtotal: decimal, discount: decimal, tax: decimal,
+                       total: decimal, paid: decimal, due: decimal, status: "in:completed,held,returned", note: string|max:1000,
+                       client_id: string|max:64}
           sale_items:
             number: 14
             fields: [sale_id, variant_id, quantity: string, unit_price: string, discount: string, tax: string, total: string]
+            writable: {sale_id: required|exists:sales, variant_id: required|exists:variants, quantity: decimal,
+                       unit_price: decimal, discount: decimal, tax: decimal, total: decimal}
           purchases:
             number: 15
             fields: [invoice_number, party_id, warehouse_id, purchased_at: timestamp, subtotal: string, discount: string,
@@ -94,5 +113,7 @@ enum EmbeddedCatalogue {
           due_collects:
             number: 17
             fields: [party_id, sale_id, payment_type_id, amount: string, collected_at: timestamp, note, client_id]
+            writable: {party_id: required|exists:parties, sale_id: exists:sales, payment_type_id: exists:payment_types,
+                       amount: required|decimal, collected_at: date, note: string|max:1000, client_id: string|max:64}
         """#
 }

@@ -104,6 +104,7 @@ extension RawRepresentable where RawValue == String, Self: CaseIterable, Self: S
 
 extension DatabaseMode: SettingValue {}
 extension Durability: SettingValue {}
+extension UploadAcceptance: SettingValue {}
 extension SameSite: SettingValue {}
 extension LogFormat: SettingValue {}
 extension LogLevel: SettingValue {}

@@ -12,7 +12,8 @@ public struct SettingsSection: Sendable {
 extension Setting {
     /// Every setting, in the order of the file.
     public static let sections: [SettingsSection] = [
-        server, database, journal, retention, stream, pages, limits, credentials, auth, browser, drain, logs,
+        server, database, journal, retention, stream, pages, limits, uploads, credentials, auth, browser,
+        drain, logs,
     ]
 
     public static let all: [Setting] = sections.flatMap(\.settings)

@@ -53,6 +53,24 @@ extension Setting {
                 beyond: "backlogs wait their turn"),
         ])
 
+    static let uploads = SettingsSection(
+        name: "uploads", help: "What devices may write with POST /sync/batch.",
+        settings: [
+            Setting(
+                "uploads.accept", \.uploads.accept,
+                "auto: into the embedded shop only. always: into an attached database too, past its "
+                    + "application's own rules; what the catalogue calls writable is then written. never."),
+            Setting(
+                "uploads.operations", \.uploads.operations, 1...10_000, "Operations in one batch.",
+                beyond: "422"),
+            Setting(
+                "uploads.waiting", \.uploads.waiting, 1...100_000,
+                "Batches that wait for the writer, or are being written.", beyond: "503 with Retry-After"),
+            Setting(
+                "uploads.waiting_per_business", \.uploads.waitingPerBusiness, 1...100_000,
+                "The same, of one business.", beyond: "503 with Retry-After"),
+        ])
+
     static let credentials = SettingsSection(
         name: "credentials", help: "How long what was handed out stays good.",
         settings: [

@@ -9,7 +9,7 @@ import Testing
         "\"\u{1}\"", "\"\\x\"",
         "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\u{FEFF}{}", "tru", "[1 2]",
         String(repeating: "[", count: 40) + String(repeating: "]", count: 40),
-        String(repeating: "1", count: 60),
+        String(repeating: "1", count: 60), "9223372036854775808", "-9223372036854775809", "1e400",
     ])
     func badJSONIsRefused(_ text: String) {
         #expect(throws: JSONError.self) { try StrictJSON.parse(Array(text.utf8)) }

@@ -39,7 +39,7 @@ extension Rule {
         "CSQLite": ["SQLiteEngine", "Registry"],
         "GRDB": ["SQLiteEngine", "Registry", "tidings"],
         "GRDBSQLite": ["SQLiteEngine"],
-        "Crypto": ["Registry"],
+        "Crypto": ["Registry", "Gateway"],
         "Yams": ["Settings"],
         "ArgumentParser": ["tidings"],
         "Logging": ["Gateway", "tidings"],

@@ -104,6 +104,10 @@ struct MetricsPage {
             services.status.reasons.isEmpty ? 1 : 0)
         page.add(Registry.metrics)
         page.add(Drift.metrics)
+        page.add(UploadDesk.metrics)
+        page.family(
+            "tidings_uploads_waiting", .gauge, "Uploads that wait for the writer, or are being written.",
+            services.uploads?.waiting ?? 0)
         text = page.text
     }
 }

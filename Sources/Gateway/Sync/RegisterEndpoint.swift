@@ -114,7 +114,7 @@ extension Services {
             json.string(catalogue.name(of: entity).text)
         }
         json.raw("],\"urls\":{")
-        for (index, name) in ["full", "changes", "stream", "ticket", "ack"].enumerated() {
+        for (index, name) in ["full", "changes", "stream", "ticket", "ack", "batch"].enumerated() {
             if index > 0 { json.byte(0x2C) }
             json.name(name)
             json.string(url("/sync/\(name)"))
