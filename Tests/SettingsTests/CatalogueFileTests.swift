@@ -23,6 +23,8 @@ import Testing
         let variants = try #require(
             EntityName("variants").flatMap(catalogue.number(named:)).flatMap { catalogue[$0] })
         #expect(variants.table == "product_variants")
+        let writable = catalogue.entities.filter { !$0.writable.isEmpty }.map(\.name.text)
+        #expect(writable == ["products", "parties", "sales", "sale_items", "due_collects"])
         #expect(variants.fields.first { $0.name == "price" }?.cast == .decimalString)
     }
 
@@ -36,6 +38,26 @@ import Testing
         ("entities:\n  p:\n    number: 1\n    colour: red\n", "c.yaml:4: p: unknown key `colour`"),
         ("entities:\n  p:\n    number: 1\n    fields: [a, a]\n", "c.yaml:4: p: field `a` is there twice"),
         ("entities:\n  p:\n    number: 1\n    default: perhaps\n", "c.yaml:4: p: `default` is true or false"),
+        (
+            "entities:\n  p:\n    number: 1\n    fields: [a]\n    writable: {b: string}\n",
+            "c.yaml:5: p: `b` is not one of its fields"
+        ),
+        (
+            "entities:\n  p:\n    number: 1\n    fields: [a, version]\n    writable: {version: integer}\n",
+            "c.yaml:5: p: `version` is the server's to write"
+        ),
+        (
+            "entities:\n  p:\n    number: 1\n    fields: [a]\n    writable: {a: string|maximum:3}\n",
+            "c.yaml:5: p.a: unknown rule `maximum:3`"
+        ),
+        (
+            "entities:\n  p:\n    number: 1\n    fields: [a]\n    writable: {a: exists:q}\n",
+            "c.yaml:1: p.a: `exists:q` names no entity"
+        ),
+        (
+            "entities:\n  p:\n    number: 1\n    conflict: shout\n",
+            "c.yaml:4: p: `conflict` is one of reject, last_write_wins, merge"
+        ),
         ("things: {}\n", "c.yaml:1: expected `entities:` with a mapping of names"),
     ])
     func mistakesAreNamedWithFileAndLine(_ yaml: String, _ message: String) {

@@ -38,7 +38,12 @@ struct UploadForm {
             do {
                 let isNew = try reader.begins(with: operation, at: index)
                 let read = try OperationForm(operation, at: index, catalogue: catalogue).operation
-                if isNew { groups.append([read]) } else { groups[groups.count - 1].append(read) }
+                // The first of its group may have failed; then nothing of the form is used.
+                if isNew || groups.isEmpty {
+                    groups.append([read])
+                } else {
+                    groups[groups.count - 1].append(read)
+                }
             } catch {
                 failures.append((error.field, error.message))
                 if failures.count == Self.failuresMax { return }
