@@ -3,7 +3,7 @@
 //
 // Bytes, before base64url:
 //
-//     1      format (1)            0 alone is the null token
+//     1      format (1, 2)         0 alone is the null token
 //     6      epoch
 //     varint pos                   everything up to here was delivered
 //     varint pos − base            0: settled; else in mid-round, begun at base
@@ -11,6 +11,7 @@
 //     4      business tag
 //     varint entity set            a bit per entity number
 //     varint catalogue generation
+//     varint begun                 format 2 only: the head at which a round from nothing began
 //
 // No signature: a token grants nothing. What may be read is decided by the credential; a forged position can
 // only make its owner's own copy wrong.
@@ -26,11 +27,15 @@ public struct SyncToken: Hashable, Sendable {
     public var business: BusinessTag
     public var entities: EntitySet
     public var generation: UInt32
+    /// Of a page of a round that began at nothing: the head at that time. What was deleted before it need not
+    /// be told, so the retention floor may lie above `pos`, as long as it lies below this.
+    public var begun: Seq?
 
     public init(
         epoch: Epoch, pos: Seq, base: Seq, nonce: NonceTag, business: BusinessTag, entities: EntitySet,
-        generation: UInt32
+        generation: UInt32, begun: Seq? = nil
     ) {
+        self.begun = begun
         self.epoch = epoch
         self.pos = pos
         self.base = base
@@ -79,11 +84,12 @@ public enum PresentedToken: Hashable, Sendable {
 
 extension SyncToken {
     private static let format: UInt8 = 1
+    private static let formatOfRoundFromNothing: UInt8 = 2
 
-    /// About 30 to 44 characters of base64url.
+    /// About 30 to 44 characters of base64url; a few more within a round from nothing.
     public var text: String {
-        var bytes: [UInt8] = [Self.format]
-        bytes.reserveCapacity(36)
+        var bytes: [UInt8] = [begun == nil ? Self.format : Self.formatOfRoundFromNothing]
+        bytes.reserveCapacity(44)
         for shift in stride(from: 40, through: 0, by: -8) {
             bytes.append(UInt8(truncatingIfNeeded: epoch.rawValue >> UInt64(shift)))
         }
@@ -96,6 +102,7 @@ extension SyncToken {
         }
         Varint.append(entities.bits, to: &bytes)
         Varint.append(UInt64(generation), to: &bytes)
+        if let begun { Varint.append(UInt64(begun.rawValue), to: &bytes) }
         return String(decoding: Base64URL.encode(bytes), as: UTF8.self)
     }
 
@@ -105,10 +112,12 @@ extension SyncToken {
         if text == nullText { return .null }
         guard text.utf8.count <= 80, let bytes = Base64URL.decode(text.utf8) else { return .malformed }
         var reader = ByteReader(bytes)
-        guard reader.byte() == format,
+        guard let first = reader.byte(), first == format || first == formatOfRoundFromNothing,
             let epoch = reader.big(6), let pos = reader.varint(), let behind = reader.varint(),
             let nonce = reader.big(2), let business = reader.big(4),
-            let entities = reader.varint(), let generation = reader.varint(), reader.isAtEnd,
+            let entities = reader.varint(), let generation = reader.varint(),
+            let begun = first == format ? 0 : reader.varint(), reader.isAtEnd,
+            begun <= UInt64(Seq.max.rawValue),
             pos <= UInt64(Seq.max.rawValue), behind <= pos, generation <= UInt64(UInt32.max),
             entities & 1 == 0
         else { return .malformed }
@@ -116,7 +125,8 @@ extension SyncToken {
             SyncToken(
                 epoch: Epoch(epoch), pos: Seq(Int64(pos)), base: Seq(Int64(pos - behind)),
                 nonce: NonceTag(UInt16(nonce)), business: BusinessTag(UInt32(business)),
-                entities: EntitySet(bits: entities), generation: UInt32(generation)))
+                entities: EntitySet(bits: entities), generation: UInt32(generation),
+                begun: first == format ? nil : Seq(Int64(begun))))
     }
 }
 

@@ -28,6 +28,7 @@ struct Assembly {
     let services: Services
     let registryLane: WorkerLane
     let tailing: Confined<Tailing>
+    let retaining: Confined<Retaining>
 
     init(configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock) throws {
         self.configuration = configuration
@@ -40,11 +41,15 @@ struct Assembly {
 
         registryLane = WorkerLane(name: "registry")
         let credentials = CredentialBook()
-        let registry = Confined(
-            try Registry(
-                path: configuration.database.gatewayPath, clock: clock, book: credentials,
-                sanctum: SanctumLayout(configuration)),
-            to: registryLane)
+        let opened = try Registry(
+            path: configuration.database.gatewayPath, clock: clock, book: credentials,
+            sanctum: SanctumLayout(configuration))
+        let service = opened.service
+        let observations = Observations()
+        observations.resume(try opened.observations(.wall))
+        let ages = Observations(countMax: 4_096)
+        ages.resume(try opened.observations(.service))
+        let registry = Confined(opened, to: registryLane)
 
         let readers = ReaderPool(
             readers: try (0..<configuration.database.readers).map { index in
@@ -70,8 +75,8 @@ struct Assembly {
             spools: SpoolBook(
                 readers: readers, directory: Self.directory(of: file.path), clock: clock,
                 epoch: { status.tailer.head?.epoch }),
-            observations: Observations(), events: events, roster: roster, status: status, retry: retry,
-            uploads: uploads)
+            observations: observations, ages: ages, service: service, events: events, roster: roster,
+            status: status, retry: retry, uploads: uploads)
 
         let count = configuration.server.loops > 0 ? configuration.server.loops : EventLoop.coreCount
         loops = (0..<count).map { EventLoop(name: "loop-\($0)") }
@@ -121,6 +126,12 @@ struct Assembly {
         }
         tailing.post { $0.start() }
         committed.connect { [tailing] in tailing.post { $0.committed() } }
+        let retainLane = WorkerLane(name: "retention")
+        let retaining = Confined(on: retainLane) {
+            Retaining(file: file, lane: retainLane, services: services)
+        }
+        self.retaining = retaining
+        retaining.post { $0.start(own: retaining) }
     }
 
     /// - Throws: `NoHead` when the journal cannot be opened.

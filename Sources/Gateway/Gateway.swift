@@ -32,12 +32,13 @@ public final class Gateway: Sendable {
     }
 
     public let addresses: Addresses
-    private let loops: [EventLoop]
+    let loops: [EventLoop]
     private let shards: [Confined<Shard>]
     private let listeners: Confined<Listeners>
     private let tailing: Confined<Tailing>
-    private let registryLane: WorkerLane
-    private let services: Services
+    private let retaining: Confined<Retaining>
+    let registryLane: WorkerLane
+    let services: Services
     private let onEnd: Mutex<[@Sendable () -> Void]> = Mutex([])
     private let watchers: Confined<Watchers>
 
@@ -69,6 +70,7 @@ public final class Gateway: Sendable {
         services = assembly.services
         registryLane = assembly.registryLane
         tailing = assembly.tailing
+        retaining = assembly.retaining
         let configuration = assembly.configuration
         try assembly.waitForHead()
 
@@ -191,8 +193,14 @@ public final class Gateway: Sendable {
     }
 
     private func stopReading(_ done: @Sendable @escaping () -> Void) {
-        services.registry.post { [tailing] registry in
-            try? registry.keep()
+        retaining.post { $0.stop() }
+        services.registry.post { [tailing, services] registry in
+            do {
+                try registry.keep()
+                try services.writeDown(in: registry)
+            } catch {
+                services.log.error("the gateway's file was not written", metadata: ["error": "\(error)"])
+            }
             tailing.post { tailing in
                 tailing.stop()
                 done()
@@ -212,32 +220,5 @@ final class Latch: Sendable {
         guard gate.wait(timeout: .now() + .milliseconds(limit.milliseconds)) == .success else { return false }
         gate.signal()
         return true
-    }
-}
-
-extension Gateway {
-    /// Waits for SIGTERM or SIGINT and drains; `done` is called when all is over. Never returns before.
-    public func runUntilSignalled(_ done: @Sendable @escaping () -> Void) {
-        let ended = Latch()
-        let traps = Confined(on: loops[0]) { SignalTraps() }
-        traps.post { [self] traps in
-            var isDraining = false
-            for signal in [SIGTERM, SIGINT] {
-                traps.all.append(
-                    SignalTrap(signal, on: loops[0]) { [self] in
-                        if isDraining { return ended.open() }
-                        isDraining = true
-                        drain { ended.open() }
-                    })
-            }
-        }
-        while !ended.wait(limit: .seconds(3_600)) {}
-        services.log.notice("ended")
-        done()
-    }
-
-    /// The traps. Live on the first loop.
-    private final class SignalTraps {
-        var all: [SignalTrap] = []
     }
 }

@@ -1,5 +1,6 @@
 // Whether the gateway should be sent clients, and why not.
 
+import Domain
 import Journal
 import Synchronization
 
@@ -7,6 +8,7 @@ import Synchronization
 final class GatewayStatus: Sendable {
     private struct Parts {
         var tailer = TailerStatus()
+        var served: Head?
         var registryFailure: String?
         var isDraining = false
     }
@@ -14,10 +16,13 @@ final class GatewayStatus: Sendable {
     private let parts = Mutex(Parts())
 
     func tailer(_ status: TailerStatus) { parts.withLock { $0.tailer = status } }
+    func served(_ head: Head) { parts.withLock { $0.served = head } }
     func registry(failure: String?) { parts.withLock { $0.registryFailure = failure } }
     func drain() { parts.withLock { $0.isDraining = true } }
 
     var tailer: TailerStatus { parts.withLock { $0.tailer } }
+    /// The last place that was served and written down as such.
+    var served: Head? { parts.withLock { $0.served } }
     var isDraining: Bool { parts.withLock { $0.isDraining } }
 
     /// Empty: ready.

@@ -10,9 +10,9 @@ import Registry
 import Settings
 import Synchronization
 
-/// The parts behind the endpoints. Immutable; from any lane.
+/// The parts behind the endpoints. From any lane.
 final class Services: Sendable {
-    let configuration: Configuration
+    private let settings: Mutex<Configuration>
     let catalogue: EntityCatalogue
     let clock: WallClock
     let log: Logger
@@ -21,6 +21,9 @@ final class Services: Sendable {
     let readers: ReaderPool
     let spools: SpoolBook
     let observations: Observations
+    /// The same by service time: how old a position is.
+    let ages: Observations
+    let service: ServiceClock
     let events: ControlEvents
     let roster: StreamRoster
     let cors: CORS
@@ -32,15 +35,17 @@ final class Services: Sendable {
     let exchanges: ExchangeSettings
     let places: ConnectionPlaces
     let waitPace = WaitPace()
+    private let publicURL: String
     private let streamNumber = Atomic<UInt64>(0)
 
     init(
         configuration: Configuration, catalogue: EntityCatalogue, clock: WallClock, log: Logger,
         credentials: CredentialBook, registry: Confined<Registry>, readers: ReaderPool, spools: SpoolBook,
-        observations: Observations, events: ControlEvents, roster: StreamRoster, status: GatewayStatus,
+        observations: Observations, ages: Observations, service: ServiceClock, events: ControlEvents,
+        roster: StreamRoster, status: GatewayStatus,
         retry: RetryPlan, uploads: UploadDesk?
     ) {
-        self.configuration = configuration
+        settings = Mutex(configuration)
         self.catalogue = catalogue
         self.clock = clock
         self.log = log
@@ -49,6 +54,8 @@ final class Services: Sendable {
         self.readers = readers
         self.spools = spools
         self.observations = observations
+        self.ages = ages
+        self.service = service
         self.events = events
         self.roster = roster
         self.status = status
@@ -56,16 +63,34 @@ final class Services: Sendable {
         exchanges = ExchangeSettings(configuration.limits)
         places = ConnectionPlaces(configuration)
         self.uploads = uploads
+        publicURL = configuration.server.publicURL
         cors = CORS(configuration.browser)
         longLived = LongLivedOptions(
             sendBufferBytes: configuration.stream.sendBuffer.bytes,
             unsentLowWaterBytes: configuration.stream.unsentLowWater.bytes)
     }
 
+    /// As it is now: a reload changes some of it. A copy; look it up where it is used.
+    var configuration: Configuration { settings.withLock { $0 } }
+
+    /// Takes over what may change while it runs. Returns the names of the settings that did, and of those
+    /// that wait for a restart.
+    func reload(_ wanted: Configuration) -> (changed: [String], waiting: [String]) {
+        let differing = settings.withLock { current -> [Setting] in
+            let differing = Setting.all.filter { $0.text(wanted) != $0.text(current) }
+            for setting in differing where setting.isReloadable { setting.copy(from: wanted, to: &current) }
+            return differing
+        }
+        roster.setLimits(StreamLimits(configuration.limits))
+        return (
+            differing.filter(\.isReloadable).map(\.name), differing.filter { !$0.isReloadable }.map(\.name)
+        )
+    }
+
     func nextStreamID() -> StreamID { StreamID(streamNumber.wrappingAdd(1, ordering: .relaxed).newValue) }
 
     /// An address of this API as answers name it.
-    func url(_ path: String) -> String { configuration.server.publicURL + "/api/v1" + path }
+    func url(_ path: String) -> String { publicURL + "/api/v1" + path }
 }
 
 extension Duration {

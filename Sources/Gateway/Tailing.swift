@@ -6,6 +6,7 @@ import FanOut
 import Journal
 import Lanes
 import Logging
+import Registry
 import SQLiteEngine
 import Telemetry
 
@@ -53,9 +54,11 @@ final class Tailing {
         do {
             if let head = status.head, status.failure == nil {
                 services.observations.record(head, at: services.clock.now)
+                services.ages.record(head, at: services.service.now)
                 if head != remembered {
                     try source.remember(head, clean: false)
                     remembered = head
+                    services.status.served(head)
                 }
                 try source.checkIdentity()
             }

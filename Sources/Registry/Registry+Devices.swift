@@ -14,6 +14,8 @@ struct Acknowledgement {
     let epoch: Epoch
     let seq: Seq
     let at: Timestamp
+    /// In service time.
+    let heardAt: Timestamp
 }
 
 extension Registry {
@@ -69,14 +71,16 @@ extension Registry {
             let (business, abilities) = try authorise(db)
             try db.execute(
                 sql: """
-                    INSERT INTO tidings_devices(business, device, name, platform, app_version, created_at, last_seen_at)
-                    VALUES (?, ?, ?, ?, ?, ?6, ?6)
+                    INSERT INTO tidings_devices(business, device, name, platform, app_version, created_at,
+                      last_seen_at, heard_at)
+                    VALUES (?, ?, ?, ?, ?, ?6, ?6, ?7)
                     ON CONFLICT(business, device) DO UPDATE SET name = excluded.name, platform = excluded.platform,
-                      app_version = excluded.app_version, last_seen_at = excluded.last_seen_at, state = 'active'
+                      app_version = excluded.app_version, last_seen_at = excluded.last_seen_at,
+                      heard_at = excluded.heard_at, state = 'active'
                     """,
                 arguments: [
                     business.databaseValue, description.device.text, description.name, description.platform,
-                    description.appVersion, now.microseconds,
+                    description.appVersion, now.microseconds, service.now.microseconds,
                 ])
             let old = try revokeTokens(db, of: description.device, business)
             let (id, token) = try insertToken(
@@ -139,7 +143,7 @@ extension Registry {
     public func acknowledge(_ grant: Grant, epoch: Epoch, seq: Seq) throws {
         guard let device = grant.device else { return }
         notes.acknowledgements[.init(business: grant.business, device: device)] = Acknowledgement(
-            epoch: epoch, seq: seq, at: now)
+            epoch: epoch, seq: seq, at: now, heardAt: service.now)
         Self.acknowledgements.add()
     }
 
@@ -149,13 +153,14 @@ extension Registry {
             let statement = try db.cachedStatement(
                 sql: """
                     UPDATE tidings_devices SET acknowledged_epoch = ?1, acknowledged_seq = ?2, acknowledged_at = ?3,
-                      last_seen_at = max(last_seen_at, ?3) WHERE business = ?4 AND device = ?5
+                      last_seen_at = max(last_seen_at, ?3), heard_at = max(heard_at, ?6)
+                    WHERE business = ?4 AND device = ?5
                     """)
             for (key, said) in notes.acknowledgements {
                 try statement.execute(arguments: [
                     said.epoch.description, said.seq.rawValue, said.at.microseconds,
                     key.business.databaseValue,
-                    key.device.text,
+                    key.device.text, said.heardAt.microseconds,
                 ])
             }
         }

@@ -21,6 +21,8 @@ public final class Registry {
     let queue: DatabaseQueue
     let clock: WallClock
     public let book: CredentialBook
+    /// Stands still in commands: only a gateway serves.
+    public let service: ServiceClock
     /// Told which tokens died, whoever or whatever ended them, each once. On this lane.
     public var onDeath: (Set<TokenID>) -> Void = { _ in }
     /// What is in front of the secrets made from now on.
@@ -42,10 +44,12 @@ public final class Registry {
     ///     two connections do (sqlite.org/wal.html § "The WAL-Reset Bug"); commands pass false.
     ///   - tokenPrefix: For secret scanners; part of the secret.
     ///   - sanctum: Where the application's own tokens are, if they count too.
+    ///   - elapsed: What service time runs by; nil: the system's clock in a gateway, none in commands.
     /// - Throws: `NewerRegistry`, or the database's errors.
     public init(
         path: String, clock: WallClock, book: CredentialBook = CredentialBook(), checkpoints: Bool = true,
-        tokenPrefix: String = "", sanctum: SanctumLayout? = nil
+        tokenPrefix: String = "", sanctum: SanctumLayout? = nil,
+        elapsed: (@Sendable () -> Duration)? = nil
     ) throws {
         self.clock = clock
         self.book = book
@@ -54,6 +58,8 @@ public final class Registry {
         queue = try Self.open(path, checkpoints: checkpoints)
         try RegistrySchema.migrate(queue, path: path)
         cookieKey = try Self.cookieKey(queue)
+        let running = checkpoints ? ServiceClock.sinceNow() : ServiceClock.still
+        service = try Self.serviceClock(queue, wallNow: clock.now, elapsed: elapsed ?? running)
         try check()
     }
 

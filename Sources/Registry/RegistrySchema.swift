@@ -82,6 +82,25 @@ enum RegistrySchema {
           last_used_at INTEGER NOT NULL
         ) STRICT;
         """,
+        """
+        -- When a device was heard of last, in service time (ServiceClock): its silence is counted in it.
+        ALTER TABLE tidings_devices ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE tidings_service(
+          id INTEGER PRIMARY KEY CHECK(id = 1),
+          served INTEGER NOT NULL,
+          wall INTEGER NOT NULL
+        ) STRICT;
+        -- Which head was seen when. In the order they were made; scale: wall or service.
+        CREATE TABLE tidings_observations(
+          id INTEGER PRIMARY KEY,
+          scale TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          epoch TEXT NOT NULL,
+          seq INTEGER NOT NULL,
+          nonce INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX tidings_observations_scale ON tidings_observations(scale, id);
+        """,
     ]
 
     /// Brings the file forward. Writes nothing to one that is up to date: every command opens it.

@@ -50,6 +50,8 @@ public enum JournalSchema {
         ) WITHOUT ROWID
         """,
         "CREATE INDEX IF NOT EXISTS tidings_state_seq ON tidings_state(business, entity, seq)",
+        // What retention looks for. Partial: a live record's change does not touch it.
+        "CREATE INDEX IF NOT EXISTS tidings_state_dead ON tidings_state(business, seq) WHERE dead = 1",
         // The seq up to which tombstones of a business may have been purged.
         """
         CREATE TABLE IF NOT EXISTS tidings_floor(

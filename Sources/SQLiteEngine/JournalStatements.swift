@@ -9,6 +9,7 @@ final class JournalStatements {
     private let epochStatement: RawStatement
     private let headStatement: RawStatement
     private let nonceStatement: RawStatement
+    private let oldestStatement: RawStatement
     private let floorStatement: RawStatement
     private let foldStatement: RawStatement
     private let liveStatement: RawStatement
@@ -18,6 +19,7 @@ final class JournalStatements {
         headStatement = try RawStatement(
             db, "SELECT seq, nonce FROM tidings_journal ORDER BY seq DESC LIMIT 1")
         nonceStatement = try RawStatement(db, "SELECT nonce FROM tidings_journal WHERE seq = ?1")
+        oldestStatement = try RawStatement(db, "SELECT seq FROM tidings_journal ORDER BY seq LIMIT 1")
         floorStatement = try RawStatement(db, "SELECT seq FROM tidings_floor WHERE business = ?1")
         foldStatement = try RawStatement(
             db,
@@ -58,7 +60,7 @@ final class JournalStatements {
     func totals(
         of scope: Scope, from balance: TotalsLedger.Balance, to head: Head
     ) throws -> [EntityNumber: Total] {
-        guard balance.at.epoch == head.epoch, balance.at.seq <= head.seq else { return try count(scope) }
+        guard try canFold(from: balance.at, to: head) else { return try count(scope) }
         var totals = balance.totals
         guard balance.at.seq < head.seq else { return totals }
         foldStatement.bind(1, balance.at.seq.rawValue)
@@ -75,7 +77,20 @@ final class JournalStatements {
         return totals
     }
 
-    /// The same by counting: O(records of the business). Only while no ledger of this history exists.
+    /// Whether every row between the two is there, and of the same history: a purge takes rows from the
+    /// front, so the row at the balance vouches for all behind it.
+    private func canFold(from balance: Head, to head: Head) throws -> Bool {
+        guard balance.epoch == head.epoch, balance.seq <= head.seq else { return false }
+        guard balance.seq < head.seq else { return balance.nonce == head.nonce }
+        if balance.seq > .zero { return try nonce(at: balance.seq) == balance.nonce }
+        return try oldest() == Seq(1)
+    }
+
+    /// The oldest row there is; nil in an empty journal.
+    func oldest() throws -> Seq? { try oldestStatement.first { Seq($0.integer(0)) } }
+
+    /// The same by counting: O(records of the business). Only while no ledger of this history exists, or when
+    /// a purge overtook a reader that was held up for longer than a second.
     private func count(_ scope: Scope) throws -> [EntityNumber: Total] {
         var totals: [EntityNumber: Total] = [:]
         for entity in scope.entities {

@@ -72,9 +72,10 @@ public final class SQLiteStateReader: StateReader {
             try db.snapshot {
                 let head = try journal.head()
                 let nothing = Head(epoch: head.epoch, seq: .zero, nonce: .none)
+                var token = nothing.token(for: scope, generation: catalogue.generation)
+                token.begun = head.seq
                 var delta = try read(
-                    db, after: nothing.token(for: scope, generation: catalogue.generation), scope: scope,
-                    limit: limit, head: head, balance: balance, now: now)
+                    db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
                 delta.isFull = true
                 return delta
             }
@@ -87,9 +88,11 @@ public final class SQLiteStateReader: StateReader {
         if let refusal = token.refusal(for: scope, generation: catalogue.generation) { throw refusal }
         guard token.pos <= head.seq else { throw Refusal(.ahead) }
         if let nonce = try journal.nonce(at: token.pos), nonce != token.nonce { throw Refusal(.epoch) }
-        // A round that has delivered nothing yet misses no tombstone.
+        // A round that has delivered nothing yet misses no tombstone, and one that began at nothing only
+        // those of records that lived when it began.
         if token.pos > .zero || token.base > .zero {
-            guard token.pos >= (try journal.floor(of: scope.business)) else { throw Refusal(.retention) }
+            let needed = token.base == .zero ? max(token.pos, token.begun ?? .zero) : token.pos
+            guard needed >= (try journal.floor(of: scope.business)) else { throw Refusal(.retention) }
         }
     }
 
@@ -118,6 +121,7 @@ public final class SQLiteStateReader: StateReader {
         next.nonce = hasMore ? try journal.nonce(at: last) ?? .none : head.nonce
         if !hasMore {
             next.base = head.seq
+            next.begun = nil
             let totals = try journal.totals(of: scope, from: balance, to: head)
             for entity in scope.entities { parts[entity]?.total = totals[entity] ?? Total() }
         }

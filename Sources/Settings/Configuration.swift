@@ -69,6 +69,7 @@ public struct Configuration: Hashable, Sendable {
         public var journalRows = 1_000_000
         public var tombstones = Duration.seconds(30 * 86_400)
         public var maxOffline = Duration.seconds(180 * 86_400)
+        public var check = Duration.seconds(60)
         public var syncLogs = Duration.seconds(30 * 86_400)
     }
 

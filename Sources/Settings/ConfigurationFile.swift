@@ -98,6 +98,10 @@ extension Setting {
                 + "check` reads it, `tidings",
             "# config show` prints every value and where it came from.",
             "#",
+            "# Settings marked reload change at once on SIGHUP (`systemctl reload`); a file with a mistake "
+                + "changes nothing",
+            "# and is logged. The others wait for a restart.",
+            "#",
             "# Durations have a unit: us, ms, s, m, h, d. Sizes too: B, KiB, MiB, GiB.",
         ]
         for section in sections {
@@ -109,14 +113,19 @@ extension Setting {
     }
 
     private var entry: [String] {
-        let remark = bounds.map { " (\($0))" } ?? ""
+        let remark = remarks.isEmpty ? "" : " (\(remarks))"
         let prose = (help + remark).wrapped(at: 100).map { "  # " + $0 }
         return prose + ["  #\(key): \(yamlText)"]
     }
 
+    /// The bounds, and whether a reload is enough.
+    private var remarks: String {
+        [bounds, isReloadable ? "reload" : nil].compactMap(\.self).joined(separator: "; ")
+    }
+
     private static func table(_ section: SettingsSection) -> [String] {
         let rows = section.settings.map {
-            ["#\($0.key): \($0.yamlText)", $0.bounds ?? "", $0.beyond ?? "", $0.help]
+            ["#\($0.key): \($0.yamlText)", $0.remarks, $0.beyond ?? "", $0.help]
         }
         let heads = ["limit", "bounds", "beyond it", "what is limited"]
         let widths = heads.indices.map { column in

@@ -20,6 +20,15 @@ public struct Setting: Sendable {
     /// Sets the value, or says what is wrong with the text.
     let assign: @Sendable (String, inout Configuration) -> String?
 
+    /// Whether a reload (SIGHUP) changes it at once; otherwise it waits for a restart.
+    public var isReloadable: Bool { Self.reloadable.contains(name) }
+
+    /// Takes over this setting's value.
+    public func copy(from source: Configuration, to target: inout Configuration) {
+        let complaint = assign(text(source), &target)
+        precondition(complaint == nil, "\(name): a value that passed its checks passes them again")
+    }
+
     /// `TIDINGS_SECTION_KEY`.
     public var environmentName: String { "TIDINGS_" + name.uppercased().replacing(".", with: "_") }
     public var section: String { String(name.prefix { $0 != "." }) }

@@ -18,6 +18,16 @@ extension Setting {
 
     public static let all: [Setting] = sections.flatMap(\.settings)
 
+    /// What a reload may change: looked up when it is needed, or handed on to who holds it. The rest is built
+    /// into sockets, connections and loops.
+    static let reloadable: Set<String> = [
+        "retention.journal_age", "retention.journal_rows", "retention.tombstones", "retention.max_offline",
+        "retention.check", "pages.default_records", "pages.max_records",
+        "limits.streams_per_business", "limits.streams_per_device",
+        "credentials.ticket_lifetime", "credentials.reconnect_lifetime", "drain.window",
+        "drain.closes_per_second", "logs.level",
+    ]
+
     private static let server = SettingsSection(
         name: "server",
         help: "Where the gateway listens. TLS and HTTP/2 end at a reverse proxy in front of it.",
@@ -106,20 +116,25 @@ extension Setting {
         help: "What is kept, and for how long. The state of live records is kept for ever.",
         settings: [
             Setting(
-                "retention.journal_age", \.retention.journalAge, .seconds(60)...days(3_650),
+                "retention.journal_age", \.retention.journalAge, .seconds(1)...days(3_650),
                 "Journal rows older than this are purged. Clients away for longer catch up from "
                     + "the state index."),
             Setting(
                 "retention.journal_rows", \.retention.journalRows, 1_000...1_000_000_000,
                 "Journal rows beyond this many are purged, whatever their age."),
             Setting(
-                "retention.tombstones", \.retention.tombstones, .seconds(60)...days(3_650),
+                "retention.tombstones", \.retention.tombstones, .seconds(1)...days(3_650),
                 "Deletions are remembered at least this long, and until every active device of "
-                    + "the business has acknowledged them."),
+                    + "the business has acknowledged them. Ages are counted while the gateway runs, and at "
+                    + "most a day of each pause: a clock that jumps purges nothing."),
             Setting(
-                "retention.max_offline", \.retention.maxOffline, .seconds(60)...days(3_650),
+                "retention.max_offline", \.retention.maxOffline, .seconds(1)...days(3_650),
                 "A device silent for this long no longer holds tombstones back; it downloads anew "
                     + "when it returns."),
+            Setting(
+                "retention.check", \.retention.check, .milliseconds(100)...days(1),
+                "How often to look for what may go. It goes in batches of 500 rows with pauses, so "
+                    + "that writers hardly wait."),
             Setting(
                 "retention.sync_logs", \.retention.syncLogs, .seconds(60)...days(3_650),
                 "How long the log of what each device synced is kept."),

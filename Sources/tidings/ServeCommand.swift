@@ -13,7 +13,7 @@ struct ServeCommand: ParsableCommand {
         commandName: "serve", abstract: "Run the gateway.",
         discussion: """
             Prints one line on standard output once clients are served: `tidings ready` with the addresses. \
-            SIGTERM drains: listening stops, every stream is told when to come back, then the process ends with 0.
+            SIGHUP reads the configuration again. SIGTERM drains: listening stops, every stream is told when to come back, then the process ends with 0.
             """)
 
     @OptionGroup var source: ConfigurationOptions
@@ -21,8 +21,8 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let settings = try source.load().configuration
         let catalogue = try Catalogue.load(settings)
-        let level = Logger.Level(rawValue: settings.logs.level.rawValue) ?? .info
-        let log = Logger(label: "tidings") { _ in LineLog(format: settings.logs.format, level: level) }
+        let threshold = LogThreshold(Self.level(settings))
+        let log = Logger(label: "tidings") { _ in LineLog(format: settings.logs.format, level: threshold) }
         let gateway: Gateway
         do {
             gateway = try Gateway.start(configuration: settings, catalogue: catalogue, log: log)
@@ -34,7 +34,18 @@ struct ServeCommand: ParsableCommand {
             "tidings ready http://\(settings.server.listen.host):\(gateway.addresses.port)"
                 + " admin http://\(settings.server.adminListen.host):\(gateway.addresses.adminPort)")
         fflush(nil)
-        gateway.runUntilSignalled { Foundation.exit(0) }
+        let source = source
+        gateway.runUntilSignalled { () throws(ConfigurationError) in
+            let settings = try source.read().configuration
+            threshold.level = Self.level(settings)
+            return settings
+        } _: {
+            Foundation.exit(0)
+        }
+    }
+
+    private static func level(_ settings: Settings.Configuration) -> Logger.Level {
+        Logger.Level(rawValue: settings.logs.level.rawValue) ?? .info
     }
 }
 

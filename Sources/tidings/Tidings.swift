@@ -24,7 +24,7 @@ struct Tidings: ParsableCommand {
         subcommands: [
             ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
             TokenCommand.self, HooksCommand.self, DemoCommand.self, TailCommand.self,
-            ConfigCommand.self,
+            ConfigCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }
 

@@ -14,6 +14,14 @@ import Testing
         #expect(Self.token.text.utf8.count <= 44)
     }
 
+    @Test func aPageOfARoundFromNothingRemembersWhereThatBegan() {
+        var token = Self.token
+        token.begun = Seq(99_999)
+        #expect(SyncToken.parse(token.text) == .token(token))
+        #expect(SyncToken.parse(token.text + "A") == .malformed)
+        #expect(token.text.utf8.count <= 48)
+    }
+
     @Test func everySingleBitFlipIsMalformedOrAnotherToken() {
         let text = Array(Self.token.text.utf8)
         for index in text.indices {

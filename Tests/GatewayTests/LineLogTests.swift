@@ -14,7 +14,9 @@ import TidingsTesting
     func lines(_ format: LogFormat, _ log: (Logger) -> Void) -> [String] {
         let written = Recorder<String>()
         let logger = Logger(label: "test") { _ in
-            LineLog(format: format, level: .trace) { written.record(String(decoding: $0, as: UTF8.self)) }
+            LineLog(format: format, level: LogThreshold(.trace)) {
+                written.record(String(decoding: $0, as: UTF8.self))
+            }
         }
         log(logger)
         return written.all

@@ -52,4 +52,28 @@ import Testing
         }
         #expect(seen.head(at: time(50_000))?.seq == Seq(50_000))
     }
+
+    @Test func whatGrewIsWrittenDownOnce() {
+        let seen = Observations(countMax: 6)
+        #expect(seen.takeGrowth() == nil)
+        let all = (1...7 as ClosedRange<Int64>).map { Observation(time: time($0), head: head($0)) }
+        func record(_ some: ArraySlice<Observation>) {
+            for one in some { seen.record(one.head, at: one.time) }
+        }
+        record(all[..<2])
+        #expect(seen.takeGrowth() == .appended(Array(all[..<2])))
+        #expect(seen.takeGrowth() == nil)
+        record(all[2..<4])
+        #expect(seen.takeGrowth() == .appended(Array(all[2..<4])))
+        seen.writingFailed()
+        #expect(seen.takeGrowth() == .replaced(Array(all[..<4])))
+        record(all[4...])
+        #expect(seen.takeGrowth() == .replaced([all[0], all[2], all[3], all[4], all[5], all[6]]), "thinned")
+        let again = Observations()
+        again.resume(all)
+        #expect(again.takeGrowth() == nil)
+        #expect(again.head(at: time(3))?.seq == Seq(3))
+        again.record(head(1, epoch: 2), at: time(9))
+        #expect(again.takeGrowth() == .replaced([Observation(time: time(9), head: head(1, epoch: 2))]))
+    }
 }

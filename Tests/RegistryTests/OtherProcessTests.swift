@@ -128,7 +128,7 @@ import TidingsTesting
         #expect(
             error?.description
                 == """
-                \(file.path) has schema 99 and this tidings knows 2: use the newer tidings, or restore a backup
+                \(file.path) has schema 99 and this tidings knows 3: use the newer tidings, or restore a backup
                 """)
     }
 
@@ -137,7 +137,7 @@ import TidingsTesting
         let (grant, token) = try temporary.till("a")
         let next = try Registry(path: temporary.file.path, clock: temporary.clock.wall)
         #expect(next.book.check(bearer: token.revealed, now: temporary.clock.now) == .granted(grant))
-        #expect(try temporary.file.python("PRAGMA user_version") == "[(2,)]")
+        #expect(try temporary.file.python("PRAGMA user_version") == "[(3,)]")
         #expect(try temporary.file.python("PRAGMA journal_mode") == "[('wal',)]")
     }
 }

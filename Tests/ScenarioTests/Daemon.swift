@@ -11,6 +11,7 @@ import TidingsTesting
 final class Daemon: Sendable {
     let directory: URL
     let settings: [String]
+    private let file: String?
     private let descriptors: Int?
     private let state = Mutex<State>(State())
 
@@ -28,6 +29,8 @@ final class Daemon: Sendable {
 
     /// Makes the files and starts the gateway.
     ///
+    /// - Parameter more: Settings; `config:FILE` is a file that is read beside them.
+    ///
     /// - Parameter descriptors: How many it may have; nil: as many as we.
     init(_ more: [String] = [], descriptors: Int? = nil) throws {
         self.descriptors = descriptors
@@ -40,7 +43,8 @@ final class Daemon: Sendable {
                 "database.gateway_path=\(directory.path)/gateway.db",
                 "server.loops=2", "database.readers=2", "stream.heartbeat=2s",
                 "limits.connections_per_address=0",
-            ] + more
+            ] + more.filter { !$0.hasPrefix("config:") }
+        file = more.first { $0.hasPrefix("config:") }.map { String($0.dropFirst(7)) }
         try tidings("init")
         try start()
     }
@@ -86,7 +90,7 @@ final class Daemon: Sendable {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments =
             ["-c", limit + "exec \"$0\" \"$@\"", Self.executable.path, "serve"]
-            + (settings + listen).flatMap { ["--set", $0] }
+            + (file.map { ["--config", $0] } ?? []) + (settings + listen).flatMap { ["--set", $0] }
         process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: true)
         process.standardError = process.standardOutput
         try process.run()
@@ -122,6 +126,9 @@ final class Daemon: Sendable {
 
     /// kill -9.
     func kill() { end(SIGKILL) }
+
+    /// SIGHUP.
+    func hangUp() { _ = Glibc.kill(state.withLock { $0.pid }, SIGHUP) }
 
     /// SIGTERM; waits for the end. Returns the exit status.
     @discardableResult func terminate() -> Int32 { end(SIGTERM) }

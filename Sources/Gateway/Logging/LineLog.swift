@@ -8,22 +8,40 @@ import Glibc
 public import Lanes
 public import Logging
 public import Settings
+import Synchronization
+
+/// The least that is worth a line: shared by copies of a log, so that a reload reaches them all.
+/// From any lane.
+public final class LogThreshold: Sendable {
+    private let least: Mutex<Logger.Level>
+
+    public init(_ level: Logger.Level) { least = Mutex(level) }
+
+    public var level: Logger.Level {
+        get { least.withLock { $0 } }
+        set { least.withLock { $0 = newValue } }
+    }
+}
 
 /// Writes log lines. A value, as swift-log wants it.
 public struct LineLog: LogHandler {
-    public var logLevel: Logger.Level
+    public var logLevel: Logger.Level {
+        get { threshold.level }
+        set { threshold = LogThreshold(newValue) }
+    }
     public var metadata: Logger.Metadata = [:]
+    private var threshold: LogThreshold
     private let format: LogFormat
     private let clock: WallClock
     private let write: @Sendable ([UInt8]) -> Void
 
     /// - Parameter write: Takes one whole line; standard error by default.
     public init(
-        format: LogFormat, level: Logger.Level, clock: WallClock = .system,
+        format: LogFormat, level: LogThreshold, clock: WallClock = .system,
         write: @escaping @Sendable ([UInt8]) -> Void = LineLog.toStandardError
     ) {
         self.format = format
-        logLevel = level
+        threshold = level
         self.clock = clock
         self.write = write
     }

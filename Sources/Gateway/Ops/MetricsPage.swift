@@ -6,6 +6,7 @@ import HTTP
 import Journal
 import Lanes
 import Registry
+import SQLiteEngine
 import Telemetry
 
 /// What all loops have counted.
@@ -102,6 +103,7 @@ struct MetricsPage {
         page.family(
             "tidings_ready", .gauge, "1 when clients should be sent here.",
             services.status.reasons.isEmpty ? 1 : 0)
+        page.add(Purger.metrics)
         page.add(Registry.metrics)
         page.add(Drift.metrics)
         page.add(UploadDesk.metrics)

@@ -19,8 +19,10 @@ struct Poll: Sendable {
     let ifNoneMatch: String?
     /// Until when it waits for a change; nil: it does not.
     let waitsUntil: ContinuousClock.Instant?
-    /// Whose it is: one answered wait each two seconds.
-    let device: String
+    /// Whose it is.
+    let grant: Grant
+    /// The same as text: one answered wait each two seconds.
+    var device: String { "\(grant.business)/\(grant.deviceName)" }
 
     /// Of the delta after this token, as it is now.
     func tag(of delta: Delta) -> String {
@@ -62,8 +64,7 @@ extension Reception {
                 let poll = Poll(
                     token: token, scope: scope, limit: limit ?? services.configuration.pages.defaultRecords,
                     ifNoneMatch: call.request.header("if-none-match"),
-                    waitsUntil: wait > 0 ? .now + .seconds(wait) : nil,
-                    device: "\(grant.business)/\(grant.deviceName)")
+                    waitsUntil: wait > 0 ? .now + .seconds(wait) : nil, grant: grant)
                 if wait > 0 { return waitForChange(poll, hold(call.exchange), call.request) }
                 try read(poll, answer: call.later)
             } else if let text = target.value("since") {
@@ -161,10 +162,19 @@ extension Reception {
 }
 
 extension Services {
+    /// A device that polls has stored what its settled token says. Only a token that was answered counts.
+    private func acknowledge(_ poll: Poll) {
+        guard poll.token.isSettled, poll.grant.device != nil else { return }
+        registry.post { registry in
+            try? registry.acknowledge(poll.grant, epoch: poll.token.epoch, seq: poll.token.pos)
+        }
+    }
+
     fileprivate func response(to poll: Poll, _ result: Result<Delta, any Error>) -> Response {
         switch result {
         case .failure(let error): return refused(error, scope: poll.scope).response
         case .success(let delta):
+            acknowledge(poll)
             let fields = [("ETag", poll.tag(of: delta)), ("Cache-Control", "private, no-cache")]
             if poll.isKnown(delta) { return Response(status: 304, fields: fields) }
             return .json(delta.encode(nameOf: catalogue.name(of:)), fields: fields)

@@ -10,13 +10,19 @@ import Lanes
 import Settings
 
 extension Reception {
+    /// How much a till's clock may be ahead of ours, when it makes up times of its own.
+    private static let clockTolerance = Duration.seconds(5)
+
     func changes(_ call: Call, since text: String, scope: Scope, limit: Int?) throws {
         guard let time = Timestamp(rfc3339: text) else {
             throw Refused.invalid("since", "The since is not a valid date.")
         }
         let services = services
         let answer = call.later
-        guard let head = services.observations.head(at: time) else {
+        // A time that has not come yet was told by a clock that was set back since: nothing is known of it.
+        guard time <= services.clock.now + Self.clockTolerance,
+            let head = services.observations.head(at: time)
+        else {
             return services.answerFull(scope, format: .json, answer)
         }
         try services.readers.submit(.answer, for: scope.business) { reader in

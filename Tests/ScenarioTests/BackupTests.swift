@@ -1,0 +1,93 @@
+// `tidings backup` while writers write, `tidings restore` under a running gateway: another history, told
+// aloud to everybody, and everybody converges.
+
+import Foundation
+import Testing
+import TidingsTesting
+
+@Suite struct BackupTests {
+    typealias Shop = StreamTests.Shop
+
+    @Test func aBackupIsOneMomentOfABusyShop() throws {
+        let shop = try Shop()
+        let backup = shop.daemon.directory.appendingPathComponent("backup.db").path
+        let writer = try shop.daemon.startWriter(seed: 5, seconds: 5, businesses: [shop.business])
+        let isBusy = try waitFor(seconds: 30) {
+            try shop.daemon.sql("SELECT count(*) > 20 FROM tidings_journal;") == "1" ? true : nil
+        }
+        #expect(isBusy == true)
+        try shop.daemon.tidings("backup", backup)
+        #expect(writer.isRunning, "it did not wait for the writer")
+        writer.waitUntilExit()
+        let (_, verdict) = try Daemon.run(
+            "/usr/bin/sqlite3",
+            [
+                backup,
+                """
+                PRAGMA integrity_check;
+                SELECT count(*) FROM tidings_state s WHERE entity=1 AND dead=0 AND NOT EXISTS(
+                  SELECT 1 FROM products p WHERE p.id=s.id AND p.deleted_at IS NULL AND p.version=s.version);
+                SELECT count(*) > 0 FROM tidings_journal;
+                """,
+            ])
+        #expect(verdict == "ok\n0\n1\n", "\(verdict)")
+        let (_, tokens) = try Daemon.run(
+            "/usr/bin/sqlite3", [backup + ".gateway", "SELECT count(*) > 0 FROM tidings_tokens"])
+        #expect(tokens == "1\n")
+        let left = try FileManager.default.contentsOfDirectory(atPath: shop.daemon.directory.path)
+        #expect(left.filter { $0.hasPrefix("backup.db") }.sorted() == ["backup.db", "backup.db.gateway"])
+    }
+
+    @Test(arguments: [true, false]) func aRestoreIsAnotherHistory(_ isRunning: Bool) throws {
+        let shop = try Shop()
+        let backup = shop.daemon.directory.appendingPathComponent("backup.db").path
+        for name in ["a", "b"] { try shop.product(name) }
+        try shop.daemon.tidings("backup", backup)
+        for name in ["lost 1", "lost 2"] { try shop.product(name) }
+        var ahead = Till(entities: ["products"])
+        ahead.full(try shop.daemon.ask("GET", "/sync/full?entities=products", token: shop.till).body)
+        #expect(ahead.copy["products"]?.count == 4)
+        let stream = try OpenStream(
+            shop.daemon, token: shop.till, lastEventID: ahead.token, query: "entities=products")
+        _ = try #require(try stream.next("ready"))
+        if !isRunning { shop.daemon.terminate() }
+        try shop.daemon.tidings("restore", backup)
+        // Written on at once, past what was served.
+        for number in 1...6 { try shop.product("after \(number)") }
+        if isRunning {
+            let reset = try #require(try stream.next("reset", within: 15))
+            #expect(reset.json["reason"] as? String == "epoch")
+        } else {
+            try shop.daemon.start()
+        }
+        let answer = try shop.daemon.ask(
+            "GET", "/sync/changes?entities=products&sync_token=\(try #require(ahead.token))", token: shop.till
+        )
+        #expect(answer.status == 410 && answer.json?["reason"] as? String == "epoch")
+        let old = ahead.epoch
+        ahead.full(try shop.daemon.ask("GET", "/sync/full?entities=products", token: shop.till).body)
+        #expect(ahead.epoch != old && ahead.violations.isEmpty && ahead.copy["products"]?.count == 8)
+        let fresh = try OpenStream(
+            shop.daemon, token: shop.till, lastEventID: ahead.token, query: "entities=products")
+        _ = try #require(try fresh.next("ready"))
+        try shop.product("live again")
+        #expect(try fresh.next("change") != nil)
+        // What was there is kept.
+        let (_, replaced) = try Daemon.run(
+            "/usr/bin/sqlite3", [shop.daemon.database + ".replaced", "SELECT count(*) FROM products"])
+        #expect(replaced == "4\n")
+    }
+
+    @Test func whatIsNoBackupIsNotRestored() throws {
+        let shop = try Shop()
+        try shop.product("a")
+        let wrong = shop.daemon.directory.appendingPathComponent("wrong.db").path
+        try Data(repeating: 0x41, count: 8_192).write(to: URL(fileURLWithPath: wrong))
+        #expect(throws: SocketFailure.self) { try shop.daemon.tidings("restore", wrong) }
+        try FileManager.default.removeItem(atPath: wrong)
+        _ = try Daemon.run("/usr/bin/sqlite3", [wrong, "CREATE TABLE t(a)"])
+        #expect(throws: SocketFailure.self) { try shop.daemon.tidings("restore", wrong) }
+        #expect(throws: SocketFailure.self) { try shop.daemon.tidings("restore", wrong + ".gone") }
+        #expect(try shop.daemon.sql("SELECT name FROM products;") == "a")
+    }
+}
