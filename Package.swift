@@ -86,14 +86,23 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "CLinux", "Domain", "Telemetry", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP",
+                "CLinux", "Domain", "Telemetry", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut",
+                "HTTP",
                 "Settings", "Registry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
-            resources: [.embedInCode("Pages/watch.html")],
+            exclude: ["Client/src"],
+            resources: [
+                .embedInCode("Client/tidings.js"), .embedInCode("Client/tidings.d.ts"),
+                .embedInCode("Client/package.json"),
+                .embedInCode("Pages/till.html"), .embedInCode("Pages/till.js"),
+                .embedInCode("Pages/till.css"),
+                .embedInCode("Pages/shelf.js"), .embedInCode("Pages/grid.js"),
+                .embedInCode("Pages/watch.html"),
+            ],
             swiftSettings: house),
         .executableTarget(
             name: "tidings",
@@ -117,7 +126,8 @@ let package = Package(
         .executableTarget(
             name: "tidings-bench",
             dependencies: [
-                "CLinux", "Domain", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP", "Settings",
+                "CLinux", "Domain", "Lanes", "Events", "Journal", "SQLiteEngine", "FanOut", "HTTP",
+                "Settings",
                 "Registry", "Gateway", "TidingsTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -165,9 +175,10 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["Gateway", "Domain", "Lanes", "HTTP", "Settings", "Registry", "TidingsTesting",
+            dependencies: [
+                "Gateway", "Domain", "Lanes", "HTTP", "Settings", "Registry", "TidingsTesting",
                 .product(name: "Logging", package: "swift-log"),
-           ],
+            ],
             swiftSettings: house),
         .testTarget(
             name: "ScenarioTests",
@@ -175,6 +186,11 @@ let package = Package(
                 "Domain", "Settings", "TidingsTesting", "tidings", "tidings-bench", "tidings-load",
             ],
             exclude: ["Writers", "Clients"],
+            swiftSettings: house),
+        .testTarget(
+            name: "ClientTests",
+            dependencies: ["Settings", "TidingsTesting", "tidings"],
+            exclude: ["Node", "Browsers"],
             swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ],

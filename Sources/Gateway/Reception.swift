@@ -104,7 +104,7 @@ final class Reception: Responder {
         case .digest: digest(call)
         case .records: records(call)
         case .batch: batch(call)
-        case .watchPage: watchPage(call)
+        case .page(let found): page(call, found)
         }
     }
 

@@ -2,7 +2,8 @@
 
 /// The endpoints of the public listener.
 enum Route {
-    case register, full, changes, stream, ticket, ack, batch, digest, records, watchPage
+    case register, full, changes, stream, ticket, ack, batch, digest, records
+    case page(Page)
 
     init?(path: String) {
         let rest = path.hasPrefix("/api/v1/") ? String(path.dropFirst("/api/v1".count)) : path
@@ -16,8 +17,9 @@ enum Route {
         case "/sync/digest": self = .digest
         case "/sync/records": self = .records
         case "/sync/batch": self = .batch
-        case "/demo/": self = .watchPage
-        default: return nil
+        default:
+            guard let page = Page(path: path) else { return nil }
+            self = .page(page)
         }
     }
 
@@ -26,7 +28,7 @@ enum Route {
         switch self {
         case .register, .ticket, .ack, .batch: ["POST"]
         case .stream: ["GET"]
-        case .full, .changes, .digest, .records, .watchPage: ["GET", "HEAD"]
+        case .full, .changes, .digest, .records, .page: ["GET", "HEAD"]
         }
     }
 }

@@ -94,7 +94,8 @@ import TidingsTesting
         let business = try daemon.newBusiness()
         let token = try daemon.register("till", by: business.token)
         let browser = try Browser(
-            url: "http://127.0.0.1:\(daemon.port)/demo/#\(token.replacingOccurrences(of: "|", with: "%7C"))",
+            url: "http://127.0.0.1:\(daemon.port)/demo/watch#"
+                + token.replacingOccurrences(of: "|", with: "%7C"),
             seconds: 90)
         #expect(
             browser.waits(seconds: 30) { $0.status == "live" } != nil,
