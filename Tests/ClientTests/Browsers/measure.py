@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""How the demo till feels with many products, in Chromium with its processor slowed down.
+
+    measure.py TIDINGS [PRODUCTS] [THROTTLE]        10000 products, 6 times slower
+
+Prints the first paint of a till that has its copy already, and what a delta costs: the main thread's time for its event, from
+JSON to the changed cell.
+"""
+import asyncio
+import statistics
+import sys
+
+from browser import Chromium, until
+from gateway import Gateway
+
+FIRST = """new Promise(done => {
+  const look = () => document.querySelector('.product') ? done(performance.now()) : requestAnimationFrame(look);
+  look();
+})"""
+# Tasks longer than 50 ms, as the browser itself counts them.
+WATCH = """globalThis.long = []; new PerformanceObserver(list => long.push(...list.getEntries().map(e => e.duration)))
+  .observe({type: 'longtask', buffered: false})"""
+
+
+async def main(tidings, products=10_000, throttle=6):
+    gateway = await asyncio.to_thread(Gateway, tidings, products=products)
+    browser = await Chromium().launch()
+    try:
+        url = "http://127.0.0.1:%d/demo/#%s" % (gateway.port, gateway.till("till").replace("|", "%7C"))
+        page = await browser.open(url)
+        cold = await page.evaluate(FIRST)
+        await until("live", lambda: page.evaluate("till.client.status.state === 'live'"), 120)
+        await until("it to be stored", lambda: page.evaluate(
+            "till.client.close().then(() => true)"))
+        print("first paint, downloading %d products: %.0f ms (not slowed down)" % (products, cold))
+        for slow in (1, throttle):
+            firsts = []
+            for _ in range(5):
+                await page.close()
+                page = await browser.open("about:blank#")
+                await page.socket.ask("Emulation.setCPUThrottlingRate", rate=slow)
+                await page.go(url)
+                firsts.append(await page.evaluate(FIRST))
+                await until("live", lambda: page.evaluate("globalThis.till?.client.status.state === 'live'"), 120)
+            print("first paint of a stored copy, %d times slower: median %.0f ms of %s" % (
+                slow, statistics.median(firsts), ["%.0f" % first for first in firsts]))
+        await deltas(gateway, page, throttle)
+    finally:
+        await browser.close()
+        gateway.close()
+
+
+async def deltas(gateway, page, throttle):
+    await page.evaluate(WATCH)
+    await page.socket.ask("Performance.enable")
+
+    async def busy():
+        metrics = {m["name"]: m["value"] for m in (await page.socket.ask("Performance.getMetrics"))["metrics"]}
+        return metrics["TaskDuration"] * 1000
+    ids = await page.evaluate("till.shelf.order.slice(0, 40).map(({id}) => id)")
+    costs = []
+    for number, id in enumerate(ids):
+        before = await busy()
+        gateway.sql("UPDATE products SET price='%d.00' WHERE id=%d; UPDATE stocks SET quantity='%d.000' WHERE variant_id=%d;" % (
+            100 + number, id, 200 + number, id))
+        await until("it", lambda: page.evaluate("till.shelf.items.get(%d).price === %d" % (id, 100 * (100 + number))))
+        await asyncio.sleep(0.3)
+        costs.append(await busy() - before)
+    long = await page.evaluate("long")
+    print("a delta of a price and a stock, %d times slower: main thread %.1f ms median, %.1f ms at most, questions of this "
+          "script included; %d tasks over 50 ms%s" % (
+              throttle, statistics.median(costs), max(costs), len(long), " %s" % long if long else ""))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
