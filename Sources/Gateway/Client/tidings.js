@@ -746,6 +746,7 @@ class Sync {
 #isCaughtUp = false;
 #doubts = new Map();
 #resets = 0;
+#isOffline = false;
 #failures = 0;
 #cutDownloads = 0;
 #heartbeatMs;
@@ -772,12 +773,14 @@ stop() {
 this.#isStopped = true;
 this.#controller.abort(new Interrupted('stopped'));
 }
-wake(reason, renew = true) {
-if (!renew) return this.#watchdog?.check();
+look() {
+if (this.#watchdog) this.#watchdog.check();
+else if (this.#isOffline) this.wake('look');
+}
+wake(reason) {
 if (reason === 'online') this.ladder.reconsider();
 this.#isCaughtUp = false;
 this.#controller.abort(new Interrupted(reason));
-return undefined;
 }
 hurry() { if (!this.#watchdog) this.wake('hurry'); }
 async #step() {
@@ -949,7 +952,8 @@ if (bye?.reason === 'limit' || bye?.reason === 'superseded') {
 this.ladder.fall(bye.reason, Date.now(), bye.retry_ms);
 return undefined;
 }
-if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 0 : bye.retry_ms);
+if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 1000 : bye.retry_ms ?? 1000);
+if (seen.ready) await this.#pause('catching-up', kind, 500 * Math.random());
 await this.#catchUp();
 const isShort = !seen.ready || livedMs < this.settings.shortMs;
 if (kind === 'silent' || isShort) {
@@ -1028,7 +1032,9 @@ return problem.status >= 500
 }
 async #pause(state, reason, ms) {
 this.say(state, {reason, retryAt: Date.now() + ms});
+this.#isOffline = state === 'offline';
 await sleep(ms, this.#signal);
+this.#isOffline = false;
 }
 #guarded(ms, reason) {
 const controller = new AbortController();
@@ -1175,6 +1181,8 @@ class Client {
 #mustRewrite = false;
 #writing = Promise.resolve();
 #cleanUp = [];
+#beat;
+#isClosed = false;
 ready;
 #isReady;
 constructor(options) {
@@ -1232,13 +1240,21 @@ if (this.#sync) this.#sync.wake('refresh');
 else this.#tabs.post({type: 'refresh'});
 }
 async close() {
+this.#isClosed = true;
 for (const undo of this.#cleanUp) undo();
 this.#lead(false);
-this.#tabs?.close();
+this.#tabs.close();
 this.#say('stopped');
 await this.#writing;
 }
 async #start() {
+let isLoaded;
+const loaded = new Promise(resolve => { isLoaded = resolve; });
+this.#tabs = new Tabs(this.#settings.name, {
+silentMs: 3 * this.#settings.heartbeatMs,
+onLead: leads => loaded.then(() => this.#lead(leads)),
+onMessage: message => loaded.then(() => this.#hear(message)),
+});
 try {
 const {position, records, operations} = await this.#store.load();
 const wanted = this.#settings.entities && new Set(this.#settings.entities);
@@ -1251,11 +1267,8 @@ this.#settings.onError?.(error);
 this.#mustRewrite = true;
 }
 this.#listen();
-this.#tabs = new Tabs(this.#settings.name, {
-silentMs: 3 * this.#settings.heartbeatMs,
-onLead: leads => this.#lead(leads), onMessage: message => this.#hear(message),
-});
 this.#tabs.post({type: 'hello', position: this.#replica.position});
+isLoaded();
 }
 #listen() {
 const on = (target, name, listener) => {
@@ -1265,7 +1278,7 @@ this.#cleanUp.push(() => target?.removeEventListener?.(name, listener));
 const look = () => {
 if (globalThis.document?.visibilityState === 'hidden') return;
 this.#tabs.check();
-this.#sync?.wake('look', false);
+this.#sync?.look();
 };
 const {document} = globalThis;
 on(document, 'visibilitychange', look);
@@ -1275,15 +1288,15 @@ on(globalThis, 'online', () => { this.#sync?.wake('online'); this.#uploads?.go()
 on(globalThis, 'offline', () => this.#sync?.wake('offline'));
 }
 #lead(leads) {
-if (!leads) {
+clearInterval(this.#beat);
+if (!leads || this.#isClosed) {
 this.#sync?.stop();
 this.#uploads?.stop();
 this.#sync = this.#uploads = undefined;
 return this.#say(undefined);
 }
 const settings = this.#settings, server = this.#server, outbox = this.#outbox, replica = this.#replica;
-const beat = setInterval(() => this.#tellStatus(), settings.heartbeatMs);
-this.#cleanUp.push(() => clearInterval(beat));
+this.#beat = setInterval(() => this.#tellStatus(), settings.heartbeatMs);
 this.#uploads = new Uploads({
 server, outbox, settings,
 answered: (sent, answer) => this.#answered(sent, answer), problem: error => settings.onError?.(error),
@@ -1362,6 +1375,7 @@ this.#views.changed({full: true, changes: new Map()}, true);
 this.#say('revoked');
 }
 #hear(message) {
+if (this.#isClosed) return undefined;
 switch (message.type) {
 case 'hello':
 if (!this.#sync) return undefined;

@@ -34,6 +34,8 @@ export class Client {
   #mustRewrite = false;
   #writing = Promise.resolve();
   #cleanUp = [];
+  #beat;
+  #isClosed = false;
   /** Resolves when there are records to show: from the store, another tab or the server. */
   ready;
   #isReady;
@@ -124,14 +126,23 @@ export class Client {
   }
 
   async close() {
+    this.#isClosed = true;
     for (const undo of this.#cleanUp) undo();
     this.#lead(false);
-    this.#tabs?.close();
+    this.#tabs.close();
     this.#say('stopped');
     await this.#writing;
   }
 
   async #start() {
+    // The channel first: what another tab says while we read the store is heard after it.
+    let isLoaded;
+    const loaded = new Promise(resolve => { isLoaded = resolve; });
+    this.#tabs = new Tabs(this.#settings.name, {
+      silentMs: 3 * this.#settings.heartbeatMs,
+      onLead: leads => loaded.then(() => this.#lead(leads)),
+      onMessage: message => loaded.then(() => this.#hear(message)),
+    });
     try {
       const {position, records, operations} = await this.#store.load();
       const wanted = this.#settings.entities && new Set(this.#settings.entities);
@@ -144,11 +155,8 @@ export class Client {
       this.#mustRewrite = true;
     }
     this.#listen();
-    this.#tabs = new Tabs(this.#settings.name, {
-      silentMs: 3 * this.#settings.heartbeatMs,
-      onLead: leads => this.#lead(leads), onMessage: message => this.#hear(message),
-    });
     this.#tabs.post({type: 'hello', position: this.#replica.position});
+    isLoaded();
   }
 
   #listen() {
@@ -159,7 +167,7 @@ export class Client {
     const look = () => {
       if (globalThis.document?.visibilityState === 'hidden') return;
       this.#tabs.check();
-      this.#sync?.wake('look', false);
+      this.#sync?.look();
     };
     const {document} = globalThis;
     on(document, 'visibilitychange', look);
@@ -170,15 +178,15 @@ export class Client {
   }
 
   #lead(leads) {
-    if (!leads) {
+    clearInterval(this.#beat);
+    if (!leads || this.#isClosed) {
       this.#sync?.stop();
       this.#uploads?.stop();
       this.#sync = this.#uploads = undefined;
       return this.#say(undefined);
     }
     const settings = this.#settings, server = this.#server, outbox = this.#outbox, replica = this.#replica;
-    const beat = setInterval(() => this.#tellStatus(), settings.heartbeatMs);
-    this.#cleanUp.push(() => clearInterval(beat));
+    this.#beat = setInterval(() => this.#tellStatus(), settings.heartbeatMs);
     this.#uploads = new Uploads({
       server, outbox, settings,
       answered: (sent, answer) => this.#answered(sent, answer), problem: error => settings.onError?.(error),
@@ -271,6 +279,7 @@ export class Client {
   // Between tabs
 
   #hear(message) {
+    if (this.#isClosed) return undefined;
     switch (message.type) {
       case 'hello':
         if (!this.#sync) return undefined;

@@ -21,6 +21,7 @@ export class Sync {
   /** Entities that differed when asked again: 1, healed; 2, downloaded; 3, it is not us: believed as they are. */
   #doubts = new Map();
   #resets = 0;
+  #isOffline = false;
   #failures = 0;
   #cutDownloads = 0;
   #heartbeatMs;
@@ -55,13 +56,17 @@ export class Sync {
     this.#controller.abort(new Interrupted('stopped'));
   }
 
-  /** Something happened that the network layer cannot know: look at once. `renew`: do not trust what is open. */
-  wake(reason, renew = true) {
-    if (!renew) return this.#watchdog?.check();
+  /** Somebody looks at the screen: is the stream still heard; is there a line again? */
+  look() {
+    if (this.#watchdog) this.#watchdog.check();
+    else if (this.#isOffline) this.wake('look');
+  }
+
+  /** Something happened that the network layer cannot know: trust nothing that is open. */
+  wake(reason) {
     if (reason === 'online') this.ladder.reconsider();
     this.#isCaughtUp = false;
     this.#controller.abort(new Interrupted(reason));
-    return undefined;
   }
 
   /** While polling: do not wait for the next turn. */
@@ -262,8 +267,10 @@ export class Sync {
       this.ladder.fall(bye.reason, Date.now(), bye.retry_ms);
       return undefined;
     }
-    if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 0 : bye.retry_ms);
+    if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 1000 : bye.retry_ms ?? 1000);
     // Is it the line, or only the stream? A plain question tells; without an answer this throws, and we are offline.
+    // A moment first: what cut us may have cut a thousand tills.
+    if (seen.ready) await this.#pause('catching-up', kind, 500 * Math.random());
     await this.#catchUp();
     const isShort = !seen.ready || livedMs < this.settings.shortMs;
     if (kind === 'silent' || isShort) {
@@ -352,7 +359,9 @@ export class Sync {
 
   async #pause(state, reason, ms) {
     this.say(state, {reason, retryAt: Date.now() + ms});
+    this.#isOffline = state === 'offline';
     await sleep(ms, this.#signal);
+    this.#isOffline = false;
   }
 
   /** A signal that ends what is silent for `ms`, and with this loop's step. */
