@@ -29,7 +29,7 @@ export class Shelf {
     this.order = [...this.items.values()].sort((a, b) => compare(a.name, b.name));
   }
 
-  /** The products that look different now. */
+  /** The products that look different now, and whether any came, went or may be found elsewhere. */
   apply({changes, entities}) {
     const touched = new Set();
     const change = name => changes.get(name) ?? {upserts: [], deletes: []};
@@ -48,21 +48,24 @@ export class Shelf {
       this.#unsold = this.#inBaskets();
       for (const id of [...before.keys(), ...this.#unsold.keys()]) touched.add(this.client.get('variants', id)?.product_id);
     }
-    for (const id of touched) this.#update(id);
-    return touched;
+    const isMoved = [...touched].filter(id => this.#update(id)).length > 0;
+    return {touched, isMoved};
   }
 
+  /** Whether the product is in another place now. */
   #update(id) {
     const old = this.items.get(id);
     const product = this.client.get('products', id);
     const item = product && this.#item(product);
+    if (!old && !item) return false;
     if (old && item && old.name === item.name) {
+      const isFound = old.text === item.text && old.category === item.category;
       Object.assign(old, item);
-      return;
+      return !isFound;
     }
     if (old) this.order.splice(this.order.indexOf(old), 1);
     this.items.delete(id);
-    if (!item) return;
+    if (!item) return true;
     this.items.set(id, item);
     let low = 0, high = this.order.length;
     while (low < high) {
@@ -71,6 +74,7 @@ export class Shelf {
       else high = middle;
     }
     this.order.splice(low, 0, item);
+    return true;
   }
 
   /** variant → how many were sold here and are not in the server's stock yet. */

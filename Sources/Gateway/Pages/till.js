@@ -146,14 +146,9 @@ function open(token) {
       shelf.rebuild();
       show();
     } else {
-      const length = shelf.order.length;
-      const touched = shelf.apply(delta);
-      const isSame = shelf.order.length === length && delta.entities.has('products') === false;
-      if (isSame) grid.refresh(touched);
-      else if (touched.size) {
-        show();
-        grid.refresh(touched);
-      }
+      const {touched, isMoved} = shelf.apply(delta);
+      if (isMoved) show();
+      grid.refresh(touched);
     }
     basket.draw();
     if (delta.entities.has('sales') || delta.full) showAside(client);

@@ -54,6 +54,7 @@ class Stage:
         token = (token or self.token).replace("|", "%7C")
         page = await self.browser.open("http://%s:%d/demo/#%s" % (host, port or self.gateway.port, token))
         self.pages.append(page)
+        await until("the till", lambda: page.evaluate("Boolean(globalThis.till)"))
         return page
 
     async def sql(self, statements):
@@ -239,8 +240,8 @@ async def test_storage_that_was_corrupted_is_healed(stage):
     a, b, c = await first(page, 3)
     few = """
       records.delete(['products', %d]);
-      records.put({...await get(records.get(['products', %d])), version: 99, price: '0.01'}, ['products', %d]);
-      records.put({id: 987654, version: 1, name: 'Ghost', price: '1.00'}, ['products', 987654]);
+      records.put(['products', {...(await get(records.get(['products', %d])))[1], version: 99, price: '0.01'}], ['products', %d]);
+      records.put(['products', {id: 987654, version: 1, name: 'Ghost', price: '1.00'}], ['products', 987654]);
       records.put('rubbish', ['products', %d]);""" % (a, b, b, c)
     many = "records.clear();"
     token = "meta.put({...await get(meta.get('position')), token: 'rubbish'}, 'position'); records.delete(['products', %d]);" % a

@@ -67,11 +67,11 @@ export function indexedDBStore(name = 'tidings') {
 
   return {
     load: () => transaction('readonly', async tx => {
-      const [keys, records, position, operations] = await Promise.all([
-        done(tx.objectStore('records').getAllKeys()), done(tx.objectStore('records').getAll()),
-        done(tx.objectStore('meta').get('position')), done(tx.objectStore('operations').getAll()),
+      const [records, position, operations] = await Promise.all([
+        done(tx.objectStore('records').getAll()), done(tx.objectStore('meta').get('position')),
+        done(tx.objectStore('operations').getAll()),
       ]);
-      return {position, records: keys.map(([entity], index) => [entity, records[index]]), operations};
+      return {position, records: records.filter(Array.isArray), operations};
     }),
 
     commit: ({full, from, position, changes = new Map(), operations: {put = [], remove = []} = {}}) =>
@@ -113,7 +113,7 @@ async function pump(records, changes) {
     for (const id of deletes) records.delete([entity, id]);
     for (let start = 0; start < upserts.length; start += 500) {
       let last;
-      for (const record of upserts.slice(start, start + 500)) last = records.put(record, [entity, record.id]);
+      for (const record of upserts.slice(start, start + 500)) last = records.put([entity, record], [entity, record.id]);
       await done(last);
     }
   }

@@ -1,0 +1,18 @@
+// The client and the demo till in real browsers, against the real gateway. The scenarios are in Browsers/.
+
+import Foundation
+import Testing
+
+@Suite(.serialized) struct BrowserTests {
+    @Test(arguments: ["chromium", "firefox"])
+    func theTillKeepsItsPromisesIn(_ browser: String) throws {
+        let (status, output) = try run(
+            Places.python, ["scenarios.py", browser, Places.tidings],
+            in: Places.here.appendingPathComponent("Browsers"))
+        #expect(status == 0, "\(output.suffix(6_000))")
+        #expect(output.split(separator: "\n").filter { $0.hasPrefix("ok ") }.count >= 8, "\(output)")
+        for line in output.split(separator: "\n") where line.hasPrefix("    an hour") {
+            print(line)
+        }
+    }
+}
