@@ -16,6 +16,10 @@ public struct EntityDefinition: Hashable, Sendable {
     public var deletedAtColumn: String?
     /// What leaves the server beside id, version and timestamps, in this order.
     public var fields: [FieldDefinition]
+    /// Children that travel inside the record, after its fields.
+    public var embeds: [EmbeddedChild]
+    /// Where the clock hung that wrote texts without a zone, `Asia/Dhaka`. Nil: UTC.
+    public var timeZone: String?
     /// Sent without `entities=`.
     public var isDefault: Bool
     /// Skip the entity when the table is missing, instead of refusing to start.
@@ -32,8 +36,9 @@ public struct EntityDefinition: Hashable, Sendable {
         keyKind: KeyKind = .integer, business: BusinessSource = .column("business_id"),
         versionColumn: String? = "version", createdAtColumn: String? = "created_at",
         updatedAtColumn: String? = "updated_at", deletedAtColumn: String? = "deleted_at",
-        fields: [FieldDefinition] = [], isDefault: Bool = true, isOptional: Bool = false,
-        replaceKeys: [[String]] = [], writable: [WritableField] = [], conflictPolicy: ConflictPolicy = .reject
+        fields: [FieldDefinition] = [], embeds: [EmbeddedChild] = [], timeZone: String? = nil,
+        isDefault: Bool = true, isOptional: Bool = false, replaceKeys: [[String]] = [],
+        writable: [WritableField] = [], conflictPolicy: ConflictPolicy = .reject
     ) {
         self.number = number
         self.name = name
@@ -46,6 +51,8 @@ public struct EntityDefinition: Hashable, Sendable {
         self.updatedAtColumn = updatedAtColumn
         self.deletedAtColumn = deletedAtColumn
         self.fields = fields
+        self.embeds = embeds
+        self.timeZone = timeZone
         self.isDefault = isDefault
         self.isOptional = isOptional
         self.replaceKeys = replaceKeys
@@ -144,7 +151,12 @@ public struct EntityCatalogue: Hashable, Sendable {
         }
         for entity in entities {
             mix("\(entity.number) \(entity.name)")
+            if let zone = entity.timeZone { mix(zone) }
             for field in entity.fields { mix("\(field.name) \(field.column) \(field.cast.rawValue)") }
+            for child in entity.embeds {
+                mix("\(child.name) \(child.table) \(child.parentColumn)")
+                for field in child.fields { mix("\(field.name) \(field.column) \(field.cast.rawValue)") }
+            }
         }
         return (hash ^ hash >> 20) & 0xF_FFFF
     }

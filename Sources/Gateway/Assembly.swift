@@ -36,6 +36,7 @@ struct Assembly {
             path: configuration.database.path,
             busyTimeoutSeconds: Double(configuration.database.busyTimeout.milliseconds) / 1_000,
             synchronousFull: configuration.database.durability == .full)
+        if configuration.database.mode == .attached { try file.requireWAL() }
         let nowhere = Head(epoch: Epoch(0), seq: .zero, nonce: .none)
         let ledger = TotalsLedger(TotalsLedger.Book(at: nowhere))
 
@@ -113,6 +114,13 @@ struct Assembly {
             reception.post { $0.own = reception }
             return reception
         }
+        let keepLane = WorkerLane(name: "keeper")
+        let isEmbedded = configuration.database.mode == .embedded
+        let keeping = Confined(on: keepLane) {
+            Keeping(
+                keeper: HookKeeper(file: file, catalogue: catalogue, writesVersionBack: isEmbedded),
+                lane: keepLane, settings: KeepingSettings(configuration), services: services)
+        }
         let paces = TailerSettings(configuration)
         let sidePath = configuration.database.gatewayPath + ".served"
         tailing = Confined(on: tailLane) {
@@ -121,8 +129,7 @@ struct Assembly {
                 source: SQLiteChangeSource(
                     file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath),
                 hub: hub, lane: tailLane, settings: paces,
-                isEmbedded: configuration.database.mode == .embedded,
-                services: services)
+                isEmbedded: isEmbedded, keeping: keeping, services: services)
         }
         tailing.post { $0.start() }
         committed.connect { [tailing] in tailing.post { $0.committed() } }
@@ -132,6 +139,7 @@ struct Assembly {
         }
         self.retaining = retaining
         retaining.post { $0.start(own: retaining) }
+        keeping.post { $0.start() }
     }
 
     /// - Throws: `NoHead` when the journal cannot be opened.

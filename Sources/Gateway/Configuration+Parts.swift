@@ -58,6 +58,14 @@ extension TailerSettings {
     }
 }
 
+extension KeepingSettings {
+    init(_ configuration: Configuration) {
+        self.init(
+            auditSharePercent: configuration.hooks.auditSharePercent,
+            auditPause: configuration.hooks.auditPause)
+    }
+}
+
 extension EventLoop {
     /// The cores this process may use.
     static var coreCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }

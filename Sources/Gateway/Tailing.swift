@@ -26,8 +26,9 @@ final class Tailing {
     init(
         file: DatabaseFile, source: SQLiteChangeSource, hub: Confined<Hub>, lane: WorkerLane,
         settings: TailerSettings,
-        isEmbedded: Bool, services: Services
+        isEmbedded: Bool, keeping: Confined<Keeping>, services: Services
     ) {
+        source.onSchemaChange = { keeping.post { $0.schemaChanged() } }
         self.source = source
         self.lane = lane
         self.services = services

@@ -61,6 +61,17 @@ public struct DatabaseFile: Hashable, Sendable {
         unsafe csqlite_no_checkpoint_on_close(UnsafeMutableRawPointer(connection))
     }
 
+    /// - Throws: `NotWAL`: readers would block writers, and writers us.
+    public func requireWAL() throws {
+        try Self.requireWAL(try open(.reader), converting: false)
+    }
+
+    static func requireWAL(_ queue: DatabaseQueue, converting: Bool) throws {
+        let wish = converting ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode"
+        let mode = try queue.inDatabase { try String.fetchOne($0, sql: wish) } ?? "?"
+        guard mode == "wal" else { throw NotWAL(path: queue.path, mode: mode) }
+    }
+
     /// Which file stands at the path now: device and inode. Nil: none. `stat` opens nothing: closing a
     /// descriptor of the database file would drop this process's POSIX locks on it.
     var identity: FileIdentity? { FileIdentity(path: path) }

@@ -67,6 +67,19 @@ public enum JournalSchema {
           PRIMARY KEY(entity, id)
         ) WITHOUT ROWID
         """,
+        // Which tables were hooked, and what is still to be walked of them: purpose NULL is nothing. side: 0
+        // the table, 1 the state index. walked: the last key of that side that is done, NULL is none.
+        """
+        CREATE TABLE IF NOT EXISTS tidings_hooked(
+          entity INTEGER PRIMARY KEY,
+          name TEXT NOT NULL,
+          purpose TEXT,
+          side INTEGER NOT NULL DEFAULT 0,
+          walked
+        )
+        """,
+        // Indexes that were made on the application's tables, to be dropped with the hooks.
+        "CREATE TABLE IF NOT EXISTS tidings_index(name TEXT PRIMARY KEY) WITHOUT ROWID",
     ]
 
     /// The only writer of the state index. Only ON CONFLICT DO UPDATE: the outer statement's conflict clause

@@ -13,8 +13,10 @@ final class JournalStatements {
     private let floorStatement: RawStatement
     private let foldStatement: RawStatement
     private let liveStatement: RawStatement
+    private let schemaStatement: RawStatement
 
     init(_ db: Database) throws {
+        schemaStatement = try RawStatement(db, "PRAGMA schema_version")
         epochStatement = try RawStatement(db, "SELECT value FROM tidings_meta WHERE key = 'epoch'")
         headStatement = try RawStatement(
             db, "SELECT seq, nonce FROM tidings_journal ORDER BY seq DESC LIMIT 1")
@@ -43,6 +45,9 @@ final class JournalStatements {
         let newest = try headStatement.first { (Seq($0.integer(0)), NonceTag(nonce: $0.integer(1))) }
         return Head(epoch: epoch, seq: newest?.0 ?? .zero, nonce: newest?.1 ?? .none)
     }
+
+    /// Another number: somebody changed the schema, and what was prepared may select what is not there.
+    func schemaVersion() throws -> Int64 { try schemaStatement.first { $0.integer(0) } ?? 0 }
 
     /// The tag of the row at `seq`; nil when no row stands there (any more).
     func nonce(at seq: Seq) throws -> NonceTag? {

@@ -25,8 +25,12 @@ public final class SQLiteChangeSource: ChangeSource {
         let read: DatabaseQueue
         let journal: JournalStatements
         let rows: RawStatement
-        var encoders: [EntityNumber: RecordEncoder] = [:]
+        var encoders: [EntityNumber: RecordEncoder?] = [:]
+        var schemaVersion: Int64 = -1
     }
+
+    /// Told, inside a snapshot, that the schema is another than at the last read: hooks may be gone.
+    public var onSchemaChange: () -> Void = {}
 
     /// - Parameters:
     ///   - ledger: Counted by this source from here on.
@@ -62,6 +66,7 @@ public final class SQLiteChangeSource: ChangeSource {
         guard let connections else { throw HistoryChanged("not open") }
         return try connections.read.inDatabase { db in
             try db.snapshot {
+                try noteSchema(connections.journal)
                 let head = try connections.journal.head()
                 try prove(position, head, connections.journal)
                 guard head.seq > position.seq else {
@@ -73,6 +78,14 @@ public final class SQLiteChangeSource: ChangeSource {
                 return snapshot
             }
         }
+    }
+
+    private func noteSchema(_ journal: JournalStatements) throws {
+        let version = try journal.schemaVersion()
+        guard version != connections?.schemaVersion else { return }
+        connections?.encoders = [:]
+        connections?.schemaVersion = version
+        onSchemaChange()
     }
 
     /// Whether the file at the path is still the one that is open. About once a second.
@@ -186,9 +199,8 @@ public final class SQLiteChangeSource: ChangeSource {
 
     private func encoder(of entity: EntityNumber, _ db: Database) throws -> RecordEncoder? {
         if let encoder = connections?.encoders[entity] { return encoder }
-        guard let definition = catalogue[entity] else { return nil }
-        let encoder = try RecordEncoder(definition, db)
-        connections?.encoders[entity] = encoder
+        let encoder = try RecordEncoder.make(catalogue[entity], db)
+        connections?.encoders[entity] = .some(encoder)
         return encoder
     }
 }

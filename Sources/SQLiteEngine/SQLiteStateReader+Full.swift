@@ -17,7 +17,7 @@ extension SQLiteStateReader {
         let now = clock.now
         return try current().inDatabase { db in
             try db.snapshot {
-                let head = try journal.head()
+                let head = try openedHead()
                 let totals = try journal.totals(of: scope, from: balance, to: head)
                 let token = head.token(for: scope, generation: catalogue.generation)
                 var json = JSONWriter(reserving: 2 * Self.pieceBytes)
@@ -92,20 +92,18 @@ extension SQLiteStateReader {
         after: (inout JSONWriter) -> Void = { _ in }
     ) throws -> Int {
         guard let definition = catalogue[entity], let encoder = try encoder(of: entity, db) else { return 0 }
-        let columns = ([definition.keyColumn] + RecordEncoder.columns(of: definition))
-            .map { "t." + quoted($0) }.joined(separator: ", ")
         let (table, key) = (quoted(definition.table), quoted(definition.keyColumn))
         let statement = try RawStatement(
             db,
             """
-            SELECT s.version, \(columns) FROM tidings_state s CROSS JOIN \(table) t ON t.\(key) = s.id
+            SELECT s.version, \(encoder.selection) FROM tidings_state s CROSS JOIN \(table) t ON t.\(key) = s.id
             WHERE s.business = ?1 AND s.entity = \(entity.rawValue) AND s.dead = 0
             """)
         statement.bind(1, business.key)
         var count = 0
         try statement.forEach { row in
             before(count == 0, &json)
-            encoder.encode(row, from: 1, version: row.integer(0), to: &json)
+            try encoder.encode(row, from: 1, version: row.integer(0), to: &json)
             after(&json)
             count += 1
             if json.count >= Self.pieceBytes {

@@ -17,8 +17,9 @@ public final class SQLiteStateReader: StateReader {
     private var identity: FileIdentity?
     private(set) var journal: JournalStatements
     private var pages: [EntitySet: RawStatement] = [:]
-    private var encoders: [EntityNumber: RecordEncoder] = [:]
+    private var encoders: [EntityNumber: RecordEncoder?] = [:]
     private var stateLookup: RawStatement?
+    private var schemaVersion: Int64 = -1
 
     /// Opens a connection. Blocks.
     public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, clock: WallClock) throws
@@ -51,13 +52,23 @@ public final class SQLiteStateReader: StateReader {
         try current().inDatabase { db in try db.snapshot { try journal.head() } }
     }
 
+    /// The head of the snapshot just opened. Encoders are made anew when the schema is another.
+    func openedHead() throws -> Head {
+        let version = try journal.schemaVersion()
+        if version != schemaVersion {
+            encoders = [:]
+            schemaVersion = version
+        }
+        return try journal.head()
+    }
+
     public func page(after token: SyncToken, scope: Scope, limit: Int) throws -> Delta {
         // Copied before the snapshot is opened: what was journaled in between is folded inside it.
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
         return try current().inDatabase { db in
             try db.snapshot {
-                let head = try journal.head()
+                let head = try openedHead()
                 try judge(token, scope: scope, head: head)
                 return try read(
                     db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
@@ -70,7 +81,7 @@ public final class SQLiteStateReader: StateReader {
         let now = clock.now
         return try current().inDatabase { db in
             try db.snapshot {
-                let head = try journal.head()
+                let head = try openedHead()
                 let nothing = Head(epoch: head.epoch, seq: .zero, nonce: .none)
                 var token = nothing.token(for: scope, generation: catalogue.generation)
                 token.begun = head.seq
@@ -184,11 +195,11 @@ public final class SQLiteStateReader: StateReader {
         return statement
     }
 
+    /// Nil when the entity's table is not there.
     func encoder(of entity: EntityNumber, _ db: Database) throws -> RecordEncoder? {
         if let encoder = encoders[entity] { return encoder }
-        guard let definition = catalogue[entity] else { return nil }
-        let encoder = try RecordEncoder(definition, db)
-        encoders[entity] = encoder
+        let encoder = try RecordEncoder.make(catalogue[entity], db)
+        encoders[entity] = .some(encoder)
         return encoder
     }
 

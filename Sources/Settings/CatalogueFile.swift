@@ -1,6 +1,7 @@
 // config/entities.yaml as a value: read whole, checked whole, every mistake named with file and line.
 
 public import Domain
+import Foundation
 import Yams
 
 /// A mistake in a catalogue, with where it stands.
@@ -42,9 +43,11 @@ struct CatalogueReader {
     private static let keys: Set<String> = [
         "number", "table", "key", "key_type", "business", "fixed_business", "version", "created_at",
         "updated_at",
-        "deleted_at", "default", "optional", "fields", "replace", "writable",
-        "conflict",
+        "deleted_at", "default", "optional", "fields", "replace", "embed", "time_zone", "writable", "conflict",
     ]
+
+    /// What every record has without being listed.
+    private static let ownNames: Set<String> = ["id", "version", "created_at", "updated_at", "deleted_at"]
 
     func catalogue(_ root: Node?) throws(CatalogueError) -> EntityCatalogue {
         guard let root, let top = root.mapping, let entities = top["entities"]?.mapping else {
@@ -101,13 +104,21 @@ struct CatalogueReader {
         definition.isDefault = try flag(mapping, "default", name)
         definition.isOptional = try flag(mapping, "optional", name)
         definition.fields = try fields(mapping["fields"], name)
+        for field in definition.fields where Self.ownNames.contains(field.name) {
+            throw fail(
+                mapping["fields"],
+                "\(name): `\(field.name)` is the record's own; name it otherwise: `x: {column: \(field.column)}`"
+            )
+        }
         definition.replaceKeys = try replaceKeys(mapping["replace"], name)
         definition.writable = try writable(mapping["writable"], definition)
         definition.conflictPolicy = try conflictPolicy(mapping, name)
+        definition.timeZone = try timeZone(mapping["time_zone"], name)
+        definition.embeds = try embeds(mapping["embed"], in: definition)
         return definition
     }
 
-    private func fields(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [FieldDefinition] {
+    func fields(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [FieldDefinition] {
         guard let node else { return [] }
         guard let list = node.sequence else { throw fail(node, "\(name): `fields` is a list") }
         var fields: [FieldDefinition] = []
@@ -146,7 +157,7 @@ struct CatalogueReader {
         return cast
     }
 
-    private func replaceKeys(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [[String]] {
+    func replaceKeys(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [[String]] {
         guard let node else { return [] }
         guard let list = node.sequence else {
             throw fail(node, "\(name): `replace` is a list of column lists")
@@ -166,6 +177,15 @@ struct CatalogueReader {
         guard let node = mapping[Node(key)] else { return nil }
         guard node.mapping == nil, node.sequence == nil, let text = node.string, !text.isEmpty else {
             throw fail(node, "`\(key)` is a name")
+        }
+        return text
+    }
+
+    /// Nil when left out. A name of the tz database.
+    private func timeZone(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> String? {
+        guard let node else { return nil }
+        guard let text = node.string, TimeZone(identifier: text) != nil else {
+            throw fail(node, "\(name): `time_zone` is a name such as Europe/Berlin or UTC")
         }
         return text
     }

@@ -7,6 +7,7 @@
 public struct Configuration: Hashable, Sendable {
     public var server = Server()
     public var database = Database()
+    public var hooks = Hooks()
     public var journal = Journal()
     public var retention = Retention()
     public var stream = Stream()
@@ -53,6 +54,13 @@ public struct Configuration: Hashable, Sendable {
         public var durability = Durability.full
         public var readers = 4
         public var busyTimeout = Duration.seconds(5)
+    }
+
+    /// How the hooks in the database are kept true.
+    public struct Hooks: Hashable, Sendable {
+        /// 0: tables are never audited in the background.
+        public var auditSharePercent = 1
+        public var auditPause = Duration.seconds(600)
     }
 
     /// How commits are noticed.

@@ -12,8 +12,8 @@ public struct SettingsSection: Sendable {
 extension Setting {
     /// Every setting, in the order of the file.
     public static let sections: [SettingsSection] = [
-        server, database, journal, retention, stream, pages, limits, uploads, credentials, auth, browser,
-        drain, logs,
+        server, database, hooks, journal, retention, stream, pages, limits, uploads, credentials, auth,
+        browser, drain, logs,
     ]
 
     public static let all: [Setting] = sections.flatMap(\.settings)
@@ -91,6 +91,20 @@ extension Setting {
             Setting(
                 "database.busy_timeout", \.database.busyTimeout, .milliseconds(1) ... .seconds(60),
                 "How long our own writes wait for another process's lock before the answer is 503."),
+        ])
+
+    private static let hooks = SettingsSection(
+        name: "hooks",
+        help: "How the hooks in the database are kept true. They are compared whenever its schema changes, "
+            + "and restored.",
+        settings: [
+            Setting(
+                "hooks.audit_share_percent", \.hooks.auditSharePercent, 1...100, zero: "never",
+                "How much of one core the background audit may take: it compares all tables with the "
+                    + "state index and journals what differs."),
+            Setting(
+                "hooks.audit_pause", \.hooks.auditPause, .milliseconds(10)...days(30),
+                "How long to wait after an audit of all tables before the next."),
         ])
 
     private static let journal = SettingsSection(

@@ -21,6 +21,12 @@ struct InitCommand: ParsableCommand {
 
     func run() throws {
         let stores = try Stores(source)
+        guard stores.settings.database.mode == .embedded else {
+            Output.complain(
+                "tidings: database.mode is attached: the application makes \(stores.file.path), and "
+                    + "`tidings hooks install` hooks it")
+            throw ExitCode.failed
+        }
         try Stores.complaining {
             try stores.makeDirectory(of: stores.file.path)
             try stores.shop.create()

@@ -16,15 +16,16 @@ struct Tidings: ParsableCommand {
             EXIT CODES:
               0   done
               1   failed; standard error says why
-              3   done, and a difference was found (config, hooks: status and check commands)
+              3   done, and a difference was found (config check, audit)
+              1, 2  of `hooks status`: drift, cannot tell
               64  the command line is wrong
               78  the configuration is wrong
             """,
         version: "tidings 0.1.0",
         subcommands: [
             ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
-            TokenCommand.self, HooksCommand.self, DemoCommand.self, TailCommand.self,
-            ConfigCommand.self, BackupCommand.self, RestoreCommand.self,
+            TokenCommand.self, HooksCommand.self, AuditCommand.self, CatalogueCommand.self, DemoCommand.self,
+            TailCommand.self, ConfigCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }
 
@@ -33,6 +34,9 @@ struct Tidings: ParsableCommand {
 extension ExitCode {
     static let failed = ExitCode(1)
     static let differs = ExitCode(3)
+    /// `hooks status` only, as monitoring plug-ins count: 1 a warning, 2 critical.
+    static let drift = ExitCode(1)
+    static let cannotTell = ExitCode(2)
     static let usage = ExitCode(64)
     static let badConfiguration = ExitCode(78)
 }

@@ -23,27 +23,12 @@ import Testing
 
     private func run(seed: Int, transactions: Int) throws -> [String] {
         let fixture = try HookFixture()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "Writers/fuzz.py")
-        process.arguments = ["python3", script.path, fixture.path, "\(seed)"]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        defer {
-            try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
-        }
+        let writer = try StepWriter(script: script.path, arguments: [fixture.path, "\(seed)"])
+        defer { writer.end() }
         for number in 1...transactions {
-            input.fileHandleForWriting.write(Data("\n".utf8))
-            var answer = Data()
-            while answer.last != 0x0A {
-                let more = output.fileHandleForReading.availableData
-                guard !more.isEmpty else { return ["the writer ended at transaction \(number)"] }
-                answer += more
-            }
+            guard writer.step() else { return ["the writer ended at transaction \(number)"] }
             let wrong = try fixture.differences()
             if !wrong.isEmpty { return ["after transaction \(number): \(wrong)"] }
         }

@@ -45,7 +45,8 @@ extension Rule {
         "Logging": ["Gateway", "tidings"],
         "HTTPTypes": ["HTTP", "Gateway"],
         "DequeModule": ["FanOut", "Gateway"],
-        "Foundation": ["Settings", "Registry", "Gateway", "tidings", "TidingsTesting"],
+        // SQLiteEngine: time zones.
+        "Foundation": ["SQLiteEngine", "Settings", "Registry", "Gateway", "tidings", "TidingsTesting"],
         "FoundationEssentials": ["Settings", "Registry", "Gateway", "tidings", "TidingsTesting"],
         "Glibc": [
             "Lanes", "Events", "SQLiteEngine", "Settings", "Registry", "Gateway", "TidingsTesting", "tidings",

@@ -100,6 +100,23 @@ struct MetricsPage {
         page.family("tidings_journal_rows_total", .counter, "Journal rows the tailer read.", tailer.rows)
         page.family(
             "tidings_histories_total", .counter, "Times the journal was opened anew.", tailer.histories)
+        let hooks = services.status.hooks
+        page.family(
+            "tidings_hook_problems", .gauge, "Reasons why tables are not followed at this moment.",
+            hooks.reasons.count)
+        page.family(
+            "tidings_hooks_restored_total", .counter, "Hooks that were gone or altered, and made anew.",
+            hooks.restored)
+        page.family(
+            "tidings_hook_retold_records_total", .counter,
+            "Records journaled because their table had been unhooked.", hooks.retold)
+        page.family(
+            "tidings_audited_keys_total", .counter, "Keys that the background audit compared.", hooks.audited)
+        page.family(
+            "tidings_audit_repaired_records_total", .counter,
+            "Records that the background audit found to differ, and journaled.", hooks.repaired)
+        page.family(
+            "tidings_audit_passes_total", .counter, "Whole audits of all tables.", hooks.passes)
         page.family(
             "tidings_ready", .gauge, "1 when clients should be sent here.",
             services.status.reasons.isEmpty ? 1 : 0)

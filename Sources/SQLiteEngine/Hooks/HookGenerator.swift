@@ -64,7 +64,18 @@ public struct HookGenerator: Sendable {
             "u", "AFTER UPDATE OF \(parts.visibleColumns)",
             when: "\(parts.isSomebodys) AND (\(parts.isVisibleChange))", life)
         add("d", "AFTER DELETE", [parts.journalDeleted])
-        return hooks
+        return hooks + entity.embeds.flatMap { self.hooks(of: $0, in: entity) }
+    }
+}
+
+extension HookGenerator {
+    /// A key as SQL.
+    static func literal(_ key: Key) -> String {
+        switch key {
+        case .integer(let value): String(value)
+        case .text(let value):
+            "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        }
     }
 }
 
@@ -102,7 +113,7 @@ private struct HookParts {
             business = "NEW.\(quoted(column))"
         case .fixed(let fixed):
             businessColumn = nil
-            business = Self.literal(fixed)
+            business = HookGenerator.literal(fixed)
         }
         isLive = entity.deletedAtColumn.map { "(NEW.\(quoted($0)) IS NULL)" } ?? "1"
         wasLive = entity.deletedAtColumn.map { "(OLD.\(quoted($0)) IS NULL)" } ?? "1"
@@ -146,14 +157,6 @@ private struct HookParts {
             ]
         } else {
             writeBack = []
-        }
-    }
-
-    private static func literal(_ key: Key) -> String {
-        switch key {
-        case .integer(let value): String(value)
-        case .text(let value):
-            "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         }
     }
 

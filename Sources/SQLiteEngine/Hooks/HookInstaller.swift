@@ -1,41 +1,19 @@
 // Puts the journal, the state index and the hooks into a database, takes them out, and says whether they are
-// what the catalogue asks for. Remove drops only what install made: names that begin with `tidings_`, and the
-// sync indexes that install created.
+// what the catalogue asks for. Remove drops only what install made: triggers and tables that begin with
+// `tidings_`, and the indexes it noted.
+//
+// Hooks that were gone leave a question behind: what was written meanwhile? Their tables are marked, in the
+// transaction that restores them, to be walked (`TableWalk`): after a kill the walk goes on.
 
 public import Domain
 public import GRDB
 import Lanes
 
-/// Whether the hooks in a database are those of the catalogue.
-public struct HookStatus: Hashable, Sendable {
-    /// Hooks that are not there.
-    public var missing: [String] = []
-    /// Hooks whose SQL is another.
-    public var different: [String] = []
-    /// Hooks of ours that the catalogue does not ask for.
-    public var surplus: [String] = []
-    /// Tables of the catalogue that do not exist.
-    public var missingTables: [String] = []
-
-    public var isInStep: Bool {
-        missing.isEmpty && different.isEmpty && surplus.isEmpty && missingTables.isEmpty
-    }
-}
-
-/// A table of the catalogue is not in the database.
-public struct MissingTables: Error, CustomStringConvertible {
-    public let tables: [String]
-    public var description: String { "the database has no table \(tables.joined(separator: ", "))" }
-}
-
 /// Installs, checks and removes hooks. Blocks; lives wherever its connection does.
 public struct HookInstaller {
-    private let queue: DatabaseQueue
-    private let catalogue: EntityCatalogue
-    private let generator: HookGenerator
-
-    /// Rows adopted in one transaction: about 20 ms of write lock.
-    private static let chunkRows = 500
+    let queue: DatabaseQueue
+    let catalogue: EntityCatalogue
+    let generator: HookGenerator
 
     public init(queue: DatabaseQueue, catalogue: EntityCatalogue, generator: HookGenerator) {
         self.queue = queue
@@ -46,36 +24,32 @@ public struct HookInstaller {
     /// The SQL that `install` runs, for people to read.
     public var script: String {
         get throws {
-            let hooks = try queue.read { db in generator.hooks(of: try present(db)) }
-            return (JournalSchema.tables + hooks.map(\.sql)).map { $0 + ";\n" }.joined(separator: "\n")
+            try queue.read { db in
+                let entities = try SchemaFit(catalogue, db).entities
+                let hooks = generator.hooks(of: EntityCatalogue(entities: entities))
+                let indexes = try entities.flatMap { try HookIndexes.wanted(for: $0, db) }.map(\.sql)
+                return (JournalSchema.tables + hooks.map(\.sql) + indexes).map { $0 + ";\n" }
+                    .joined(separator: "\n")
+            }
         }
     }
 
-    /// Makes everything that is not there, replaces hooks that differ, adopts rows that were there before.
+    /// Makes everything that is not there, replaces hooks that differ, journals rows that were there before.
     ///
-    /// Idempotent, and resumable: rows that have a state row are not adopted again.
+    /// Idempotent, and resumable at any point.
     ///
-    /// - Parameter progress: Told how many rows were adopted so far, after every chunk.
-    public func install(progress: (_ adopted: Int) -> Void = { _ in }) throws {
-        let entities = try existing()
-        try queue.inTransaction(.immediate) { db in
-            for sql in JournalSchema.tables { try db.execute(sql: sql) }
-            try makeEpoch(db)
-            let wanted = generator.hooks(of: EntityCatalogue(entities: entities))
-            let present = try Self.installed(db)
-            for (name, sql) in present where wanted.first(where: { $0.name == name })?.sql != sql {
-                try db.execute(sql: "DROP TRIGGER \(quoted(name))")
-            }
-            for hook in wanted where present[hook.name] != hook.sql { try db.execute(sql: hook.sql) }
-            for entity in entities { try makeIndexes(entity, db) }
-            return .commit
-        }
-        var adopted = 0
-        for entity in entities {
-            try adopt(entity) {
-                adopted += $0; progress(adopted)
-            }
-        }
+    /// - Parameters:
+    ///   - convertsToWAL: Whether a file in another journal mode is converted, or refused.
+    ///   - progress: Told after every chunk of rows.
+    /// - Throws: `CatalogueMismatch` or `NotWAL`, having changed nothing.
+    public func install(
+        convertsToWAL: Bool = false, progress: (WalkProgress) -> Void = { _ in }
+    ) throws {
+        try DatabaseFile.requireWAL(queue, converting: convertsToWAL)
+        let problems = try status().problems
+        guard problems.isEmpty else { throw CatalogueMismatch(problems: problems) }
+        try restore()
+        try TableWalker(installer: self).finish(progress)
     }
 
     /// Compares what is there with what the catalogue asks for.
@@ -83,9 +57,10 @@ public struct HookInstaller {
     /// - Throws: When the database cannot be read: "cannot tell".
     public func status() throws -> HookStatus {
         try queue.read { db in
-            var status = HookStatus()
-            let wanted = generator.hooks(of: try present(db))
+            let fit = try SchemaFit(catalogue, db)
+            let wanted = generator.hooks(of: EntityCatalogue(entities: fit.entities))
             let there = try Self.installed(db)
+            var status = HookStatus()
             for hook in wanted {
                 guard let sql = there[hook.name] else {
                     status.missing.append(hook.name)
@@ -95,36 +70,91 @@ public struct HookInstaller {
             }
             let names = Set(wanted.map(\.name))
             status.surplus = there.keys.filter { !names.contains($0) }.sorted()
-            status.missingTables = try catalogue.entities.filter {
-                try !$0.isOptional && !db.tableExists($0.table)
+            status.missingTables = fit.missingTables
+            status.missingColumns = fit.missingColumns
+            status.notCovered = fit.notCovered
+            if try db.hasTable("tidings_hooked") {
+                status.unfinished = try String.fetchAll(
+                    db, sql: "SELECT name FROM tidings_hooked WHERE purpose IS NOT NULL ORDER BY entity")
             }
-            .map(\.table)
             return status
         }
     }
 
-    /// Drops the hooks, the journal and the state index.
+    /// Drops the hooks, the journal, the state index and the indexes that were made.
     public func remove() throws {
         try queue.inTransaction(.immediate) { db in
             for name in try Self.installed(db).keys { try db.execute(sql: "DROP TRIGGER \(quoted(name))") }
-            for table in ["journal", "state", "meta", "floor", "suspect"] {
+            if try db.hasTable("tidings_index") {
+                for name in try String.fetchAll(db, sql: "SELECT name FROM tidings_index") {
+                    try db.execute(sql: "DROP INDEX IF EXISTS \(quoted(name))")
+                }
+            }
+            for table in ["journal", "state", "meta", "floor", "suspect", "hooked", "index"] {
                 try db.execute(sql: "DROP TABLE IF EXISTS tidings_\(table)")
             }
             return .commit
         }
     }
 
-    // MARK: Parts
+    // MARK: Restoring
 
-    /// The catalogue as far as its tables exist.
-    private func present(_ db: Database) throws -> EntityCatalogue {
-        EntityCatalogue(entities: try catalogue.entities.filter { try db.tableExists($0.table) })
+    /// One transaction: what is missing is made, what differs is replaced, tables to be walked are marked.
+    ///
+    /// - Returns: The names of the hooks that were made.
+    @discardableResult public func restore() throws -> [String] {
+        var made: [String] = []
+        try queue.inTransaction(.immediate) { db in
+            let fit = try SchemaFit(catalogue, db)
+            let before = try Self.installed(db)
+            // Without it, journal rows no longer reached the state index: nothing said since then holds.
+            let lostApply = try before["tidings_apply"] == nil && db.hasTable("tidings_state")
+            for sql in JournalSchema.tables { try db.execute(sql: sql) }
+            try makeEpoch(db, anew: lostApply)
+            let wanted = generator.hooks(of: EntityCatalogue(entities: fit.entities))
+            for (name, sql) in before where wanted.first(where: { $0.name == name })?.sql != sql {
+                try db.execute(sql: "DROP TRIGGER \(quoted(name))")
+            }
+            for hook in wanted where before[hook.name] != hook.sql {
+                try db.execute(sql: hook.sql)
+                made.append(hook.name)
+            }
+            for entity in fit.entities {
+                for index in try HookIndexes.wanted(for: entity, db) { try index.make(db) }
+                try mark(entity, before: before, lostApply: lostApply, db)
+            }
+            return .commit
+        }
+        return made
     }
 
-    private func existing() throws -> [EntityDefinition] {
-        let missing = try status().missingTables
-        guard missing.isEmpty else { throw MissingTables(tables: missing) }
-        return try queue.read { db in try present(db).entities }
+    /// Notes what has to be found out about a table.
+    private func mark(
+        _ entity: EntityDefinition, before: [String: String], lostApply: Bool, _ db: Database
+    ) throws {
+        let wanted = generator.hooks(of: entity)
+        let known = try Row.fetchOne(
+            db, sql: "SELECT name, purpose FROM tidings_hooked WHERE entity = ?",
+            arguments: [entity.number.rawValue])
+        let purpose: WalkPurpose?
+        if let known {
+            let wasUnhooked = wanted.contains { before[$0.name] == nil }
+            if wasUnhooked || lostApply || (known["name"] as String) != entity.table {
+                purpose = .retell
+            } else {
+                purpose = wanted.contains { before[$0.name] != $0.sql } ? .compare : nil
+            }
+        } else {
+            purpose = .adopt
+        }
+        let pending = (known?["purpose"] as String?).flatMap { WalkPurpose(rawValue: $0) }
+        guard let purpose, pending.map({ purpose.includes($0) }) ?? true else { return }
+        try db.execute(
+            sql: """
+                INSERT INTO tidings_hooked(entity, name, purpose) VALUES (?, ?, ?)
+                ON CONFLICT(entity) DO UPDATE SET
+                  name = excluded.name, purpose = excluded.purpose, side = 0, walked = NULL
+                """, arguments: [entity.number.rawValue, entity.table, purpose.rawValue])
     }
 
     /// Our triggers by name.
@@ -138,78 +168,22 @@ public struct HookInstaller {
         return Dictionary(uniqueKeysWithValues: rows.map { ($0["name"], $0["sql"]) })
     }
 
-    private func makeEpoch(_ db: Database) throws {
+    /// - Parameter anew: Whether a history that is there ends here.
+    private func makeEpoch(_ db: Database, anew: Bool) throws {
         var random = SystemRandomNumberGenerator()
         let epoch = Epoch.random(using: &random)
         try db.execute(
-            sql: "INSERT INTO tidings_meta(key, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING",
-            arguments: [epoch.description])
+            sql: """
+                INSERT INTO tidings_meta(key, value) VALUES ('epoch', ?)
+                ON CONFLICT(key) DO UPDATE SET value = excluded.value WHERE ?
+                """, arguments: [epoch.description, anew])
         try db.execute(
             sql: "INSERT INTO tidings_meta(key, value) VALUES ('schema', ?) ON CONFLICT DO NOTHING",
             arguments: [JournalSchema.version])
     }
+}
 
-    /// `idx_{table}_sync`, `_deleted`, `_created`, unless an index with the same leading columns is there.
-    private func makeIndexes(_ entity: EntityDefinition, _ db: Database) throws {
-        guard case .column(let business) = entity.business else { return }
-        let existing = try db.indexes(on: entity.table).map { $0.columns.map { $0.lowercased() } }
-        let wanted: [(String, String?)] = [
-            ("sync", entity.updatedAtColumn), ("deleted", entity.deletedAtColumn),
-            ("created", entity.createdAtColumn),
-        ]
-        for (suffix, column) in wanted {
-            guard let column else { continue }
-            let columns = [business.lowercased(), column.lowercased()]
-            guard !existing.contains(where: { $0.starts(with: columns) }) else { continue }
-            try db.execute(
-                sql: """
-                    CREATE INDEX \(quoted("idx_\(entity.table)_\(suffix)"))
-                    ON \(quoted(entity.table))(\(quoted(business)), \(quoted(column)))
-                    """)
-        }
-    }
-
-    /// Journals rows that have no state row, as known and not new, in short transactions.
-    private func adopt(_ entity: EntityDefinition, _ progress: (Int) -> Void) throws {
-        let key = "t." + quoted(entity.keyColumn)
-        let business: String
-        switch entity.business {
-        case .column(let column): business = "t." + quoted(column)
-        case .fixed(.integer(let value)): business = String(value)
-        case .fixed(.text(let value)): business = "'" + value.replacing("'", with: "''") + "'"
-        }
-        let version = entity.versionColumn.map { "max(coalesce(t.\(quoted($0)), 0), 1)" } ?? "1"
-        let live = entity.deletedAtColumn.map { "t.\(quoted($0)) IS NULL" } ?? "1"
-        var last: DatabaseValue?
-        while true {
-            var adopted = 0
-            var end: DatabaseValue?
-            try queue.inTransaction(.immediate) { db in
-                // A window of keys at a time: what was adopted before is not looked at again.
-                let window = last == nil ? "1" : "\(key) > :last"
-                end = try DatabaseValue.fetchOne(
-                    db,
-                    sql: """
-                        SELECT max(k) FROM (SELECT \(key) AS k FROM \(quoted(entity.table)) t
-                        WHERE \(window) ORDER BY \(key) LIMIT \(Self.chunkRows))
-                        """, arguments: last.map { ["last": $0] } ?? StatementArguments())
-                guard let end, !end.isNull else { return .rollback }
-                try db.execute(
-                    sql: """
-                        INSERT INTO tidings_journal(entity, business, id, op, version, was)
-                        SELECT \(entity.number.rawValue), \(business), \(key), 5, \(version), NULL
-                        FROM \(quoted(entity.table)) t
-                        WHERE \(window) AND \(key) <= :end AND \(live) AND \(business) IS NOT NULL AND NOT EXISTS(
-                          SELECT 1 FROM tidings_state s
-                          WHERE s.entity = \(entity.number.rawValue) AND s.id = +\(key) AND s.business = +\(business))
-                        ORDER BY \(key)
-                        """, arguments: last.map { ["last": $0, "end": end] } ?? ["end": end])
-                adopted = db.changesCount
-                return .commit
-            }
-            guard let end, !end.isNull else { return }
-            last = end
-            if adopted > 0 { progress(adopted) }
-        }
-    }
+extension Database {
+    /// Asked of the file, not of a cache: other processes make and drop tables.
+    func hasTable(_ name: String) throws -> Bool { try TableSchema.read(name, self) != nil }
 }
