@@ -19,6 +19,23 @@ enum EmbeddedCatalogue {
         #   conflict  an update of a record that has changed meanwhile: reject (told, with the record), last_write_wins, or
         #             merge (fields nobody else changed are applied)
         #
+        # For tables of an application of its own (docs/ATTACH.md; `tidings catalogue guess FILE` writes a first draft):
+        #
+        #   key_type  text, for a key that is no integer
+        #   fixed_business  the one business of every row, for a table without a column for it
+        #   time_zone where the clock hung that wrote times without a zone: Asia/Dhaka. Left out, they are UTC
+        #   optional  true: the table may be missing, now or after a migration
+        #   embed     owned rows of other tables, sent inside the record as lists of objects; a change of one is a change of
+        #             the record. By the name of the field:
+        #               lines:
+        #                 table: order_lines        left out: the field's name
+        #                 parent: order_id          its column with the key of the record
+        #                 order: place              what the list is sorted by; left out: rowid
+        #                 deleted_at: deleted_at    its soft deletion, if it has one
+        #                 fields: [item, quantity]
+        #                 replace: [[order_id, place]]   its keys, primary key included, by which a REPLACE could take a row
+        #                                                from another record
+        #
         # Left out, these are: key id (integer), business business_id, version version, created_at created_at,
         # updated_at updated_at, deleted_at deleted_at (soft deletion; `none` for a table without one).
 

@@ -90,7 +90,10 @@ import Testing
                     serial TEXT UNIQUE, inner_note TEXT, PRIMARY KEY(order_id, place)
                     """,
                 copying: "*")
-                + "UPDATE order_lines SET quantity=77; INSERT INTO order_lines(order_id,place,quantity) VALUES(2,3,4);",
+                + """
+                UPDATE order_lines SET quantity=77;
+                INSERT INTO order_lines(order_id,place,quantity) VALUES(2,3,4);
+                """,
             foreignKeys: foreignKeys)
         _ = try keep(fixture.keeper())
         #expect(try fixture.differences() == [])

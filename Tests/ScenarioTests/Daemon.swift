@@ -29,10 +29,13 @@ final class Daemon: Sendable {
 
     /// Makes the files and starts the gateway.
     ///
-    /// - Parameter more: Settings; `config:FILE` is a file that is read beside them.
-    ///
-    /// - Parameter descriptors: How many it may have; nil: as many as we.
-    init(_ more: [String] = [], descriptors: Int? = nil) throws {
+    /// - Parameters:
+    ///   - more: Settings; `config:FILE` is a file that is read beside them.
+    ///   - descriptors: How many it may have; nil: as many as we.
+    ///   - application: Whose database it is attached to; nil: the embedded shop.
+    init(
+        _ more: [String] = [], descriptors: Int? = nil, attachedTo application: AttachedApplication? = nil
+    ) throws {
         self.descriptors = descriptors
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tidings-\(UUID().uuidString)")
@@ -44,8 +47,14 @@ final class Daemon: Sendable {
                 "server.loops=2", "database.readers=2", "stream.heartbeat=2s",
                 "limits.connections_per_address=0",
             ] + more.filter { !$0.hasPrefix("config:") }
+            + (application == nil ? [] : Self.attached(in: directory))
         file = more.first { $0.hasPrefix("config:") }.map { String($0.dropFirst(7)) }
-        try tidings("init")
+        if let application {
+            try application.make(in: directory)
+            try tidings("hooks", "install")
+        } else {
+            try tidings("init")
+        }
         try start()
     }
 

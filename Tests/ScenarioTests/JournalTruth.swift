@@ -16,8 +16,7 @@ struct JournalTruth {
 
     private let rows: [Row]
 
-    init(_ daemon: Daemon, business: Int) throws {
-        let names = Self.entityNames
+    init(_ daemon: Daemon, business: Int, names: [Int: String] = entityNames) throws {
         let text = try daemon.sql(
             "SELECT seq, entity, id, op, version FROM tidings_journal WHERE business=\(business) "
                 + "ORDER BY seq;")

@@ -121,7 +121,7 @@ extension UploadRun {
         result.id = id
         result.version = state.version
         if !state.isDead {
-            result.record = try RecordEncoder(entity, db).record(id, version: state.version)
+            result.record = try RecordEncoder.make(entity, db)?.record(id, version: state.version)
         }
         return result
     }
