@@ -43,7 +43,8 @@ struct CatalogueReader {
     private static let keys: Set<String> = [
         "number", "table", "key", "key_type", "business", "fixed_business", "version", "created_at",
         "updated_at",
-        "deleted_at", "default", "optional", "fields", "replace", "embed", "time_zone", "writable", "conflict",
+        "deleted_at", "default", "optional", "fields", "replace", "embed", "time_zone", "writable",
+        "conflict",
     ]
 
     /// What every record has without being listed.
