@@ -1,6 +1,7 @@
 // The model check beside an application's database that migrates in mid-run: random writers that know
-// nothing of hooks, tables rebuilt and triggers dropped under them, random tills. Every whole copy is what
-// the journal says at its position; in the end every copy is what the tables hold, field by field.
+// nothing of hooks, tables rebuilt and triggers dropped under them, random tills. What is written while the
+// hooks are gone is put right a moment later, so copies are compared in the end: each is what the tables
+// hold, field by field, and nothing in between broke the position rule.
 //
 //     TIDINGS_TEST_ROUNDS=500 swift test --filter AttachedModel      the long run
 
@@ -25,7 +26,8 @@ import TidingsTesting
             guard result.problems.isEmpty else {
                 let list = result.problems.prefix(12).joined(separator: "\n  ")
                 Issue.record(
-                    "TIDINGS_TEST_SEED=\(seed) TIDINGS_TEST_ROUNDS=1:\n  \(list)\n\(daemon.log().suffix(2_000))")
+                    "TIDINGS_TEST_SEED=\(seed) TIDINGS_TEST_ROUNDS=1:\n  \(list)\n\(daemon.log().suffix(2_000))"
+                )
                 return
             }
         }
@@ -88,7 +90,7 @@ private struct AttachedRound {
     ) -> (problems: [String], till: Till) {
         let till = WanderingTill(
             daemon: daemon, token: token, entities: ["items", "orders"], foreignCanaries: ["canary"],
-            seed: seed)
+            seed: seed, checksTotals: false)
         var problems: [String] = []
         do {
             while !isOver() && till.till.violations.isEmpty { try till.step() }
@@ -127,10 +129,9 @@ private struct AttachedRound {
 
     private func compare(_ lives: [(problems: [String], till: Till)], _ outcome: Outcome) throws -> Outcome {
         var outcome = outcome
-        let truth = try JournalTruth(daemon, business: 7, names: AttachedApplication.stallNames)
         let tables = try Self.tables(daemon)
         for (problems, till) in lives {
-            outcome.problems += problems + truth.differences(till.checkpoints)
+            outcome.problems += problems
             outcome.checkpoints += till.checkpoints.count
             let held = till.copy.mapValues { $0.mapValues { Self.fields($0.record) } }
             for entity in ["items", "orders"] where held[entity] ?? [:] != tables[entity] ?? [:] {

@@ -21,7 +21,10 @@ final class WanderingTill {
     private(set) var streams = 0
     private(set) var events = 0
 
-    init(daemon: Daemon, token: String, entities: [String]?, foreignCanaries: [String], seed: UInt64) {
+    init(
+        daemon: Daemon, token: String, entities: [String]?, foreignCanaries: [String], seed: UInt64,
+        checksTotals: Bool = true
+    ) {
         self.daemon = daemon
         self.token = token
         query = entities.map { "&entities=" + $0.joined(separator: ",") } ?? ""
@@ -33,6 +36,7 @@ final class WanderingTill {
         ]
         till = Till(entities: Set(entities ?? all))
         till.foreignCanaries = foreignCanaries
+        till.checksTotals = checksTotals
         till.invariant = Self.twinsAgree
     }
 

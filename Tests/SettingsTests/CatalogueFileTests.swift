@@ -44,7 +44,7 @@ import Testing
         ),
         (
             "entities:\n  p:\n    number: 1\n    fields: [a, version]\n    writable: {version: integer}\n",
-            "c.yaml:5: p: `version` is the server's to write"
+            "c.yaml:4: p: `version` is the record's own; name it otherwise: `x: {column: version}`"
         ),
         (
             "entities:\n  p:\n    number: 1\n    fields: [a]\n    writable: {a: string|maximum:3}\n",

@@ -48,10 +48,14 @@ public struct HookGenerator: Sendable {
                         "CREATE TRIGGER \(name) \(event) ON \(quoted(entity.table))\(condition) BEGIN\n\(body)\nEND"
                 ))
         }
-        let life = [parts.journalLife] + parts.writeBack
+        let newLife = [parts.journalLife(otherwise: "1")] + parts.writeBack
+        // A row that is changed and was never journaled was there before its table was hooked: known, not new.
+        let life =
+            [parts.journalLife(otherwise: "CASE WHEN \(parts.isAnotherLife) THEN 1 ELSE 5 END")]
+            + parts.writeBack
         add("bi", "BEFORE INSERT", parts.noteVictims(isUpdate: false))
         add("i", "AFTER INSERT", parts.journalVictims + [parts.journalEnded("+NEW.\(parts.key)")])
-        add("il", "AFTER INSERT", when: parts.isSomebodys, life)
+        add("il", "AFTER INSERT", when: parts.isSomebodys, newLife)
         // A statement is compiled with every trigger whose columns it sets, and that is most of what an
         // application pays which prepares each statement anew: what few statements need has a trigger of its
         // own. Triggers of one event may run in any order.
@@ -211,12 +215,14 @@ private struct HookParts {
 
     /// The life that is, of a row that is somebody's. VALUES, since INSERT … SELECT into a table that has a
     /// trigger takes a temporary table each time.
-    var journalLife: String {
+    ///
+    /// - Parameter otherwise: The operation for a record that the state index does not know.
+    func journalLife(otherwise: String) -> String {
         let state =
             "FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key) AND business = +\(business)"
         return """
             \(Self.into) VALUES (\(number), \(business), NEW.\(key),
-                CASE (SELECT dead \(state)) WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE 1 END,
+                CASE (SELECT dead \(state)) WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE \(otherwise) END,
                 \(newVersion),
                 (SELECT version \(state) AND dead = 0))
             """
