@@ -53,6 +53,9 @@ final class DeviceStream: ByteStreamOwner {
     let openedAt: Int32
     private(set) var lastWrite: Int32
     private(set) var blockedSince: Int32?
+    private(set) var recordsSent: Int32 = 0
+    /// The position that the client presented.
+    let begunAt: Seq?
     var isGreeted = false
     var isReading = false
     var isClosed = false
@@ -71,6 +74,7 @@ final class DeviceStream: ByteStreamOwner {
         state = StreamState(at: Mark(seq: .zero, nonce: .none))
         openedAt = Int32(shard.seconds)
         lastWrite = openedAt
+        if case .token(let token)? = request.presented { begunAt = token.pos } else { begunAt = nil }
         let catchUp = CatchUp()
         catchUp.presented = request.presented
         catchUp.onReady = request.onReady
@@ -145,6 +149,7 @@ final class DeviceStream: ByteStreamOwner {
         bytesSent += taken
         if taken == bytes.count {
             advance(past: frame)
+            recordsSent = Int32(clamping: Int(recordsSent) + frame.records)
             lastWrite = Int32(shard.seconds)
             shard.delivered(frame)
             return true
@@ -182,6 +187,7 @@ final class DeviceStream: ByteStreamOwner {
             taken -= left
             finished += 1
             outboxOffset = 0
+            recordsSent = Int32(clamping: Int(recordsSent) + frame.records)
             shard.delivered(frame)
         }
         outbox.removeFirst(finished)

@@ -21,6 +21,18 @@ public enum EndReason: Hashable, Sendable {
     }
 }
 
+/// What a stream was, told once it is over. Immutable.
+public struct StreamEnded: Sendable {
+    public let identity: StreamIdentity
+    public let reason: EndReason
+    /// What the client presented; nil: nothing that can be read.
+    public let from: Seq?
+    public let to: Seq
+    public let records: Int
+    public let bytes: Int
+    public let seconds: Int
+}
+
 /// A shard on its way out.
 struct Drain {
     var closesPerTick: Int
@@ -114,6 +126,7 @@ extension Shard {
         stream.state.phase = .closing
         stream.dropOutbox()
         counts.closed[reason.label, default: 0] += 1
+        onEnd?(stream.ended(reason))
         roster.remove(stream.id, stream.identity)
         stream.tail.remove(stream)
         if stream.tail.streams.isEmpty { stream.tail.emptySince = seconds }
@@ -150,5 +163,13 @@ extension Shard {
             }
         }
         _ = lane.after(Self.drainTick) { own.with { $0.drainSome() } }
+    }
+}
+
+extension DeviceStream {
+    fileprivate func ended(_ reason: EndReason) -> StreamEnded {
+        StreamEnded(
+            identity: identity, reason: reason, from: begunAt, to: state.reached.seq,
+            records: Int(recordsSent), bytes: bytesSent, seconds: shard.seconds - Int(openedAt))
     }
 }

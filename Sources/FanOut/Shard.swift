@@ -51,6 +51,8 @@ public final class Shard {
     /// Set once, before the first stream: the hub knows the shards and the shards the hub.
     var hub: Confined<Hub>?
     var own: Confined<Shard>?
+    /// Told of every stream that is over. On this loop.
+    public var onEnd: ((StreamEnded) -> Void)?
 
     var tails: [TailKey: Tail] = [:]
     var streams: [DeviceStream] = []

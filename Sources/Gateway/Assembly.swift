@@ -98,7 +98,10 @@ struct Assembly {
         let services = services
         let hubShards = shards
         let hub = Confined(on: tailLane) { Hub(shards: hubShards, events: events, clock: clock) }
-        for shard in shards { shard.post { $0.start(hub: hub, own: shard) } }
+        for shard in shards {
+            shard.post { $0.start(hub: hub, own: shard) }
+            shard.post { $0.onEnd = { services.syncLog.add($0) } }
+        }
         registry.post { registry in
             registry.onDeath = { died in
                 for shard in hubShards { shard.post { $0.revoke(died) } }
@@ -152,6 +155,19 @@ struct Assembly {
             }
             Latch().wait(limit: .milliseconds(1))
         }
+        noteFirstEdition()
+    }
+
+    private func noteFirstEdition() {
+        guard let epoch = services.status.tailer.head?.epoch else { return }
+        let now = Edition(epoch: epoch, generation: services.catalogue.generation)
+        let services = services
+        let done = Latch()
+        services.registry.post { registry in
+            services.firstEdition.set((try? Edition.first(registry, now: now)) ?? now)
+            done.open()
+        }
+        done.wait()
     }
 
     /// The admin listener's reception, on the first loop.

@@ -133,6 +133,7 @@ public final class Gateway: Sendable {
                 } catch {
                     services.status.registry(failure: "\(error)")
                 }
+                services.syncLog.flush(to: registry, log: services.log)
             }
             services.spools.sweep()
             watchers.with { watchers in
@@ -201,6 +202,7 @@ public final class Gateway: Sendable {
             } catch {
                 services.log.error("the gateway's file was not written", metadata: ["error": "\(error)"])
             }
+            services.syncLog.flush(to: registry, log: services.log)
             tailing.post { tailing in
                 tailing.stop()
                 done()

@@ -11,15 +11,14 @@ final class Overload: Responder {
     init(_ reception: Reception) { self.reception = reception }
 
     func respond(to request: Request, on exchange: Exchange) {
-        if case .stream = Route(path: request.target.path), request.method == "GET" {
-            return reception.turnAway(exchange, request, .overload, retryMilliseconds: 30_000)
+        let services = reception.services
+        let call = Call(request: request, exchange: exchange, services: services)
+        if case .stream = Route(request.target.path, services.catalogue), request.method == "GET" {
+            return reception.turnAway(call, .overload, retryMilliseconds: 30_000)
         }
-        let call = Call(request: request, exchange: exchange, services: reception.services)
         call.answer(
             Refused.unavailable(retryAfterSeconds: 30).response.adding([("Connection", "close")]))
     }
 
-    func answered(_ request: Request?, status: Int, bytes: Int) {
-        reception.answered(request, status: status, bytes: bytes)
-    }
+    func answered(_ answer: Answered) { reception.answered(answer) }
 }

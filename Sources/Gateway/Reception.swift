@@ -17,8 +17,8 @@ final class Reception: Responder {
     let index: Int
     private let stamp: AnswerStamp
     private let settings: ExchangeSettings
-    /// Exchanges whose answer waits for another lane, where more than an answer is done with them.
-    private var waiting: [Int: Exchange] = [:]
+    /// Calls whose answer waits for another lane, where more than an answer is done with them.
+    private var waiting: [Int: Call] = [:]
     private var nextNumber = 0
     private lazy var overload = Overload(self)
     private(set) var counts = RequestCounts()
@@ -49,21 +49,20 @@ final class Reception: Responder {
 
     func respond(to request: Request, on exchange: Exchange) {
         if let stranger = stranger(request) { return askRegistry(stranger, request, exchange) }
-        route(request, exchange)
+        route(Call(request: request, exchange: exchange, services: services))
     }
 
     /// A well-formed token that the book does not know: it may have been made a moment ago by another
     /// process, or be the application's own.
     private func stranger(_ request: Request) -> String? {
-        guard let bearer = bearer(request),
-            services.credentials.isStranger(bearer, now: services.clock.now)
+        guard let bearer = request.bearer, services.credentials.isStranger(bearer, now: services.clock.now)
         else { return nil }
         return bearer
     }
 
     private func askRegistry(_ bearer: String, _ request: Request, _ exchange: Exchange) {
         guard let own else { return }
-        let number = hold(exchange)
+        let number = hold(Call(request: request, exchange: exchange, services: services))
         let services = services
         services.registry.post { registry in
             do {
@@ -72,28 +71,47 @@ final class Reception: Responder {
                 services.status.registry(failure: "\(error)")
             }
             own.post { reception in
-                guard let exchange = reception.release(number) else { return }
-                reception.route(request, exchange)
+                guard let call = reception.release(number) else { return }
+                reception.route(Call(request: call.request, exchange: call.exchange, services: call.services))
             }
         }
     }
 
-    private func route(_ request: Request, _ exchange: Exchange) {
-        let call = Call(request: request, exchange: exchange, services: services)
-        if let preflight = services.cors.preflight(request) { return call.answer(preflight) }
-        guard let route = Route(path: request.target.path) else {
+    private func route(_ call: Call) {
+        var call = call
+        let path = call.request.target.path
+        if let preflight = services.cors.preflight(call.request) { return call.answer(preflight) }
+        guard let route = Route(path, services.catalogue) else {
+            if Route.isAPI(path), !call.isWithin(.general) { return }
             return call.answer(.error(404, "not_found", "There is nothing at this address."))
         }
-        guard route.methods.contains(request.method) else {
-            let allowed = (route.methods + ["OPTIONS"]).joined(separator: ", ")
-            if request.method == "OPTIONS" {
-                return call.answer(Response(status: 204, fields: [("Allow", allowed)]))
+        guard route.methods.contains(call.request.method) else { return refuseMethod(call, route) }
+        call.route = route
+        // Without a good token nothing is counted yet: the endpoint refuses, and that is what counts.
+        if let grant = call.grant, let group = route.rateGroup(call.request.target) {
+            if route == .stream {
+                guard call.counts(towards: group, of: .token(grant.token)) else { return turnAway(call) }
+            } else {
+                guard call.isWithin(group, of: .token(grant.token)) else { return }
             }
-            return call.answer(
-                .error(
-                    405, "method_not_allowed", "The \(request.method) method is not supported here.",
-                    fields: [("Allow", allowed)]))
         }
+        dispatch(call, route)
+    }
+
+    private func refuseMethod(_ call: Call, _ route: Route) {
+        var call = call
+        let allowed = (route.methods + ["OPTIONS"]).joined(separator: ", ")
+        if call.request.method == "OPTIONS" {
+            return call.answer(Response(status: 204, fields: [("Allow", allowed)]))
+        }
+        if Route.isAPI(call.request.target.path), !call.isWithin(.general) { return }
+        call.answer(
+            .error(
+                405, "method_not_allowed", "The \(call.request.method) method is not supported here.",
+                fields: [("Allow", allowed)]))
+    }
+
+    private func dispatch(_ call: Call, _ route: Route) {
         switch route {
         case .register: register(call)
         case .full: full(call)
@@ -104,48 +122,39 @@ final class Reception: Responder {
         case .digest: digest(call)
         case .records: records(call)
         case .batch: batch(call)
+        case .record(let entity, let id): record(call, entity, id)
         case .page(let found): page(call, found)
         }
     }
 
-    func answered(_ request: Request?, status: Int, bytes: Int) {
-        counts.answers[status, default: 0] += 1
+    func answered(_ answer: Answered) {
+        counts.answers[answer.status, default: 0] += 1
+        if let receipt = answer.receipt as? SyncReceipt { services.syncLog.add(receipt, answer) }
         guard services.log.logLevel <= .debug else { return }
         services.log.debug(
             "answered",
             metadata: [
-                "method": "\(request?.method ?? "-")", "path": "\(request?.target.path ?? "-")",
-                "status": "\(status)", "bytes": "\(bytes)",
+                "method": "\(answer.request?.method ?? "-")", "path": "\(answer.request?.target.path ?? "-")",
+                "status": "\(answer.status)", "bytes": "\(answer.bytes)",
             ])
     }
 
     // MARK: Exchanges that wait
 
-    /// Keeps an exchange until another lane has said what becomes of it.
-    func hold(_ exchange: Exchange) -> Int {
+    /// Keeps a call until another lane has said what becomes of it.
+    func hold(_ call: Call) -> Int {
         nextNumber += 1
-        waiting[nextNumber] = exchange
+        waiting[nextNumber] = call
         return nextNumber
     }
 
-    func release(_ number: Int) -> Exchange? { waiting.removeValue(forKey: number) }
+    func release(_ number: Int) -> Call? { waiting.removeValue(forKey: number) }
 
     // MARK: Who is asking
 
     /// The holder of the bearer token, or the answer to whoever is not.
     func authenticate(_ call: Call) -> Result<Grant, Refused> {
-        guard let bearer = bearer(call.request) else { return .failure(.unauthenticated) }
-        switch services.credentials.check(bearer: bearer, now: services.clock.now) {
-        case .granted(let grant): return .success(grant)
-        case .malformed, .unknown, .expired, .revoked: return .failure(.unauthenticated)
-        }
-    }
-
-    private func bearer(_ request: Request) -> String? {
-        guard let words = request.header("authorization")?.split(separator: " "), words.count == 2,
-            words[0].lowercased() == "bearer"
-        else { return nil }
-        return String(words[1])
+        call.grant.map { .success($0) } ?? .failure(.unauthenticated)
     }
 
     /// The entities asked for, as far as the grant reads them.
@@ -177,36 +186,4 @@ final class Reception: Responder {
 struct RequestCounts: Sendable {
     var connections = 0
     var answers: [Int: Int] = [:]
-}
-
-/// A request and the way to answer it. Lives on the loop.
-struct Call {
-    let request: Request
-    let exchange: Exchange
-    private let services: Services
-
-    init(request: Request, exchange: Exchange, services: Services) {
-        self.request = request
-        self.exchange = exchange
-        self.services = services
-    }
-
-    func answer(_ response: Response) { exchange.answer(response.adding(services.cors.fields(for: request))) }
-
-    func refuse(_ refused: Refused) { answer(refused.response) }
-
-    /// The same from another lane.
-    var later: @Sendable (Response) -> Void {
-        let reply = exchange.reply
-        let fields = services.cors.fields(for: request)
-        return { reply($0.adding(fields)) }
-    }
-}
-
-extension Response {
-    func adding(_ more: [(name: String, value: String)]) -> Response {
-        var response = self
-        response.fields += more
-        return response
-    }
 }

@@ -9,6 +9,7 @@ import Logging
 enum Refused: Error {
     case unauthenticated
     case forbidden
+    case notFound
     case invalid(String, String)
     case gone(Refusal, entities: [EntityName], fullSyncURL: String)
     /// Not now: with how many seconds to wait.
@@ -19,6 +20,7 @@ enum Refused: Error {
         case .unauthenticated:
             .error(401, "unauthenticated", "Unauthenticated.", fields: [("WWW-Authenticate", "Bearer")])
         case .forbidden: .error(403, "forbidden", "This action is unauthorized.")
+        case .notFound: .error(404, "not_found", "There is no such record.")
         case .invalid(let field, let message): .invalid([(field, message)])
         case .gone(let refusal, let entities, let url): Self.gone(refusal, entities, url)
         case .unavailable(let seconds):

@@ -27,6 +27,10 @@ final class Services: Sendable {
     let events: ControlEvents
     let roster: StreamRoster
     let cors: CORS
+    let proxies: ProxyTrust
+    let rates: RateLimiter
+    let syncLog: SyncLog
+    let firstEdition = FirstEdition()
     let status: GatewayStatus
     let retry: RetryPlan
     /// Nil: no uploads are taken.
@@ -65,6 +69,9 @@ final class Services: Sendable {
         self.uploads = uploads
         publicURL = configuration.server.publicURL
         cors = CORS(configuration.browser)
+        proxies = ProxyTrust(configuration.server)
+        rates = RateLimiter(configuration.rates, clock: clock)
+        syncLog = SyncLog(configuration, clock: clock)
         longLived = LongLivedOptions(
             sendBufferBytes: configuration.stream.sendBuffer.bytes,
             unsentLowWaterBytes: configuration.stream.unsentLowWater.bytes)

@@ -33,7 +33,7 @@ enum KnownTags: Hashable, Sendable {
     init(_ values: [String]) {
         var tags: [EntityTag] = []
         for value in values {
-            var rest = Substring(value).utf8
+            var rest = Substring(value).utf8.drop(while: Self.isSeparator)
             while let first = rest.first {
                 if first == 0x2A {
                     self = .any
@@ -50,11 +50,14 @@ enum KnownTags: Hashable, Sendable {
                 } else {
                     rest = rest.drop { $0 != 0x2C }.dropFirst()
                 }
-                rest = rest.drop { $0 == 0x20 || $0 == 0x09 || $0 == 0x2C }
+                rest = rest.drop(while: Self.isSeparator)
             }
         }
         self = .these(tags)
     }
+
+    /// White space and commas.
+    private static func isSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x2C }
 
     func names(_ tag: EntityTag) -> Bool {
         switch self {

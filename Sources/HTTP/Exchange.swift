@@ -8,34 +8,6 @@
 
 public import Lanes
 
-/// Decides what is answered. Lives on the loop.
-public protocol Responder: AnyObject {
-    /// Leads to exactly one `answer`, or to `takeOver`, now or later.
-    func respond(to request: Request, on exchange: Exchange)
-    /// An answer was written whole or given up; for logs and counts.
-    func answered(_ request: Request?, status: Int, bytes: Int)
-}
-
-/// Paces and bounds of a connection.
-public struct ExchangeSettings: Sendable {
-    public var parser = ParserLimits()
-    public var headTime = Duration.seconds(10)
-    public var bodyTime = Duration.seconds(30)
-    /// Without any byte taken by the peer.
-    public var writeStallTime = Duration.seconds(10)
-    public var idleTime = Duration.seconds(75)
-    /// After an error, for the peer to read it.
-    public var lingerTime = Duration.seconds(1)
-    /// And how much of what it still sends is passed over meanwhile.
-    public var lingerBytesMax = 256 * 1_024
-    /// Pipelined bytes held while an answer is under way.
-    public var aheadBytesMax = 16 * 1_024
-    /// What all exchanges together hold of requests.
-    public var budget = ByteBudget(bytesMax: 256 * 1_024 * 1_024)
-
-    public init() {}
-}
-
 /// HTTP on one byte stream. Lives on the stream's loop.
 public final class Exchange: ByteStreamOwner {
     private enum Phase { case idle, head, body, answering, writing, lingering, ended }
@@ -55,6 +27,8 @@ public final class Exchange: ByteStreamOwner {
     private var file: (descriptor: Int32, offset: Int64, left: Int, owner: AnyObject)?
     private var status = 0
     private var written = 0
+    private var receipt: (any Sendable)?
+    private var askedAt = ContinuousClock.now
     private var lingeredBytes = 0
     private let held: ByteBudget.Hold
     /// Identifies the request in answers and logs.
@@ -85,6 +59,7 @@ public final class Exchange: ByteStreamOwner {
         guard phase == .answering else { return }
         let isHead = request?.method == "HEAD"
         status = response.status
+        receipt = response.receipt
         closesAfter = closesAfter || response.closesConnection
         out = head(of: response, framed: true)
         outOffset = 0
@@ -151,7 +126,7 @@ public final class Exchange: ByteStreamOwner {
         deadline?.cancel()
         let wasBusy = phase == .answering || phase == .writing
         phase = .ended
-        if wasBusy { responder.answered(request, status: 499, bytes: written) }
+        if wasBusy { tellAnswered(499) }
     }
 
     // MARK: Steps
@@ -171,6 +146,8 @@ public final class Exchange: ByteStreamOwner {
                 self.request = request
                 closesAfter = !request.keepsAlive
                 requestID = stamp.nextRequestID()
+                askedAt = .now
+                receipt = nil
                 enter(.answering)
                 responder.respond(to: request, on: self)
             }
@@ -222,7 +199,7 @@ public final class Exchange: ByteStreamOwner {
     }
 
     private func finishAnswer() {
-        responder.answered(request, status: status, bytes: written)
+        tellAnswered(status)
         let wasRefused = request == nil
         request = nil
         held.resize(to: parser.heldBytes)
@@ -245,6 +222,13 @@ public final class Exchange: ByteStreamOwner {
         enter(.head)
         stream.pauseReading()
         LaneReference(self, on: lane).post { $0.proceedWithBuffered() }
+    }
+
+    private func tellAnswered(_ status: Int) {
+        responder.answered(
+            Answered(
+                request: request, status: status, bytes: written, duration: .now - askedAt, receipt: receipt))
+        receipt = nil
     }
 
     private func proceedWithBuffered() {
@@ -287,7 +271,7 @@ public final class Exchange: ByteStreamOwner {
         case .head where parser.bufferedBytes > 0, .body:
             giveUp(.error(408, "request_timeout", "The request did not arrive in time."))
         case .writing:
-            responder.answered(request, status: 499, bytes: written)
+            tellAnswered(499)
             phase = .ended
             stream.abort()
         case .idle, .head, .lingering: end()

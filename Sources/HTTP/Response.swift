@@ -24,6 +24,10 @@ public struct Response: Sendable {
     /// In the order they are sent; names as they are sent.
     public var fields: [(name: String, value: String)]
     public var body: Body
+    /// What a conditional request compares; nil: nothing.
+    public var validators: Validators?
+    /// Handed back to the responder once the answer was written; the client sees nothing of it.
+    public var receipt: (any Sendable)?
 
     public init(status: Int, fields: [(name: String, value: String)] = [], body: Body = .none) {
         self.status = status

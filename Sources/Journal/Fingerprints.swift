@@ -27,6 +27,23 @@ public struct RecordVersions: Sendable {
     }
 }
 
+/// One record as it is.
+public struct SingleRecord: Sendable {
+    public let epoch: Epoch
+    public let version: Int64
+    /// When its last change was written, by the writer's clock; nil: before that was noted.
+    public let changedAt: Timestamp?
+    /// One object.
+    public let json: [UInt8]
+
+    public init(epoch: Epoch, version: Int64, changedAt: Timestamp?, json: [UInt8]) {
+        self.epoch = epoch
+        self.version = version
+        self.changedAt = changedAt
+        self.json = json
+    }
+}
+
 /// Records that were asked for by id. It covers no range of the journal, so it moves nobody's position.
 public struct RecordSelection: Sendable {
     public let head: Head

@@ -37,6 +37,13 @@ public protocol StateReader: AnyObject {
         of entity: EntityNumber, business: BusinessID, buckets: Set<Int>, count: Int
     ) throws -> RecordVersions
 
+    /// One live record; nil when the business has none of that id.
+    ///
+    /// - Parameter fields: Only these of the entity's own fields; nil: all.
+    func record(
+        _ id: Key, of entity: EntityNumber, business: BusinessID, fields: [String]?
+    ) throws -> SingleRecord?
+
     /// Exactly these records.
     ///
     /// - Complexity: Two look-ups a record.

@@ -5,7 +5,7 @@ public import Domain
 import GRDB
 
 extension Registry {
-    /// Removes a device with its tokens and tickets. Its streams are cut.
+    /// Removes a device with its tokens, tickets and sync log. Its streams are cut.
     ///
     /// - Throws: `RegistryError.unknownDevice`.
     public func eraseDevice(_ device: DeviceID, business: BusinessID) throws {
@@ -15,6 +15,8 @@ extension Registry {
             try db.execute(
                 sql: "DELETE FROM tidings_devices WHERE business = ? AND device = ?", arguments: which)
             guard db.changesCount > 0 else { throw RegistryError.unknownDevice }
+            try db.execute(
+                sql: "DELETE FROM tidings_sync_logs WHERE business = ? AND device = ?", arguments: which)
             return ((), try eraseTokens(db, where: "business = ? AND device = ?", which))
         }
     }
@@ -38,7 +40,7 @@ extension Registry {
         notes.acknowledgements = notes.acknowledgements.filter { $0.key.business != business }
         try write { db in
             let which: StatementArguments = [business.databaseValue]
-            for table in ["users", "devices", "enrolment_codes", "tickets"] {
+            for table in ["users", "devices", "enrolment_codes", "tickets", "sync_logs"] {
                 try db.execute(sql: "DELETE FROM tidings_\(table) WHERE business = ?", arguments: which)
             }
             return ((), try eraseTokens(db, where: "business = ?", which))

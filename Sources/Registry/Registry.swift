@@ -97,6 +97,18 @@ public final class Registry {
 
     var now: Timestamp { clock.now }
 
+    /// What was written down under a name; `text` is, if nothing was.
+    public func remembered(_ name: String, or text: String) throws -> String {
+        try queue.write { db in
+            try db.execute(
+                sql: "INSERT INTO tidings_keys(name, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                arguments: [name, Data(text.utf8)])
+            let value = try Data.fetchOne(
+                db, sql: "SELECT value FROM tidings_keys WHERE name = ?", arguments: [name])
+            return value.map { String(decoding: $0, as: UTF8.self) } ?? text
+        }
+    }
+
     // MARK: The book
 
     /// Notices what changed since the last look, by other processes or by time. A few times a second, and

@@ -101,6 +101,28 @@ enum RegistrySchema {
         ) STRICT;
         CREATE INDEX tidings_observations_scale ON tidings_observations(scale, id);
         """,
+        """
+        -- What each device synced: a row an answer, a row a stream at its end.
+        CREATE TABLE tidings_sync_logs(
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          at INTEGER NOT NULL,
+          kind TEXT NOT NULL,
+          business ANY,
+          device TEXT,
+          token INTEGER,
+          from_seq INTEGER,
+          to_seq INTEGER,
+          records INTEGER,
+          bytes INTEGER NOT NULL,
+          duration_us INTEGER NOT NULL,
+          status INTEGER NOT NULL,
+          reason TEXT,
+          address TEXT,
+          agent TEXT
+        ) STRICT;
+        CREATE INDEX tidings_sync_logs_at ON tidings_sync_logs(at);
+        CREATE INDEX tidings_sync_logs_device ON tidings_sync_logs(business, device);
+        """,
     ]
 
     /// Brings the file forward. Writes nothing to one that is up to date: every command opens it.

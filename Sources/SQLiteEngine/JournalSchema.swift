@@ -5,7 +5,12 @@
 /// The SQL of Tidings' own tables, and the one trigger that writes the state index.
 public enum JournalSchema {
     /// Raised with every change of what follows; stored under `schema` in `tidings_meta`.
-    public static let version = 1
+    public static let version = 2
+
+    /// What a database of an older version lacks in tables that are there.
+    static let additions: [(table: String, column: String, definition: String)] = [
+        ("tidings_state", "at", "INTEGER NOT NULL DEFAULT 0")
+    ]
 
     /// Idempotent.
     public static let tables = [
@@ -36,7 +41,8 @@ public enum JournalSchema {
         )
         """,
         // One row per (record, business): a record that moves leaves a tombstone behind. born: the seq at
-        // which this life began; 0 for adopted rows, which are older than any position.
+        // which this life began; 0 for adopted rows, which are older than any position. at: the journal
+        // row's, which may be purged before its record changes again.
         """
         CREATE TABLE IF NOT EXISTS tidings_state(
           entity INTEGER NOT NULL,
@@ -46,6 +52,7 @@ public enum JournalSchema {
           born INTEGER NOT NULL,
           version INTEGER NOT NULL,
           dead INTEGER NOT NULL,
+          at INTEGER NOT NULL DEFAULT 0,
           PRIMARY KEY(entity, id, business)
         ) WITHOUT ROWID
         """,
@@ -86,12 +93,13 @@ public enum JournalSchema {
     /// would override an OR REPLACE.
     public static let applyTrigger = """
         CREATE TRIGGER tidings_apply AFTER INSERT ON tidings_journal BEGIN
-          INSERT INTO tidings_state(entity, id, business, seq, born, version, dead)
+          INSERT INTO tidings_state(entity, id, business, seq, born, version, dead, at)
           VALUES (NEW.entity, NEW.id, NEW.business, NEW.seq, CASE NEW.op WHEN 5 THEN 0 ELSE NEW.seq END,
-                  NEW.version, NEW.op = 3)
+                  NEW.version, NEW.op = 3, NEW.at)
           ON CONFLICT(entity, id, business) DO UPDATE SET
             seq = NEW.seq, version = NEW.version,
-            born = CASE WHEN dead AND NEW.op <> 3 THEN NEW.seq ELSE born END, dead = (NEW.op = 3);
+            born = CASE WHEN dead AND NEW.op <> 3 THEN NEW.seq ELSE born END, dead = (NEW.op = 3),
+            at = NEW.at;
         END
         """
 }

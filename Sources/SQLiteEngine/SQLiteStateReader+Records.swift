@@ -36,9 +36,12 @@ extension SQLiteStateReader {
         return try inSnapshot { db, head in
             var records = RecordList()
             var absent: [Key] = []
+            guard let encoder = try encoder(of: entity, db) else {
+                return RecordSelection(head: head, records: records, absent: ids, total: Total())
+            }
             for id in ids {
-                if let record = try record(id, of: entity, business: business, db) {
-                    records.append(record)
+                if let record = try live(id, of: entity, business: business, encoder, db, head) {
+                    records.append(record.json)
                 } else {
                     absent.append(id)
                 }
@@ -50,22 +53,43 @@ extension SQLiteStateReader {
         }
     }
 
+    public func record(
+        _ id: Key, of entity: EntityNumber, business: BusinessID, fields: [String]?
+    ) throws -> SingleRecord? {
+        try inSnapshot { db, head in
+            guard let encoder = try encoder(of: entity, fields: fields, db) else { return nil }
+            return try live(id, of: entity, business: business, encoder, db, head)
+        }
+    }
+
+    private func encoder(of entity: EntityNumber, fields: [String]?, _ db: Database) throws -> RecordEncoder?
+    {
+        guard let fields else { return try encoder(of: entity, db) }
+        guard var definition = catalogue[entity] else { return nil }
+        definition.fields.removeAll { !fields.contains($0.name) }
+        return try RecordEncoder(definition, db)
+    }
+
     /// One live record of a business; nil when there is none.
-    private func record(
-        _ id: Key, of entity: EntityNumber, business: BusinessID, _ db: Database
-    ) throws -> [UInt8]? {
+    private func live(
+        _ id: Key, of entity: EntityNumber, business: BusinessID, _ encoder: RecordEncoder, _ db: Database,
+        _ head: Head
+    ) throws -> SingleRecord? {
         let lookup = try stateLookup(db)
         lookup.bind(1, Int64(entity.rawValue))
         lookup.bind(2, id)
         lookup.bind(3, business.key)
-        guard let state = try lookup.first({ (version: $0.integer(0), isDead: $0.integer(1) != 0) }),
-            !state.isDead
-        else { return nil }
-        guard let record = try encoder(of: entity, db)?.record(id, version: state.version) else {
+        let state = try lookup.first { row in
+            (version: row.integer(0), isDead: row.integer(1) != 0, at: row.integer(2))
+        }
+        guard let state, !state.isDead else { return nil }
+        guard let json = try encoder.record(id, version: state.version) else {
             Self.driftedRecords.add()
             return nil
         }
-        return record
+        return SingleRecord(
+            epoch: head.epoch, version: state.version,
+            changedAt: state.at > 0 ? Timestamp(milliseconds: state.at) : nil, json: json)
     }
 
     /// Reads in one snapshot, whose head is named.

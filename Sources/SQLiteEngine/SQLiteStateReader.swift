@@ -186,11 +186,12 @@ public final class SQLiteStateReader: StateReader {
         return statement
     }
 
-    /// Columns: version, dead. Of one record: entity, id, business.
+    /// Columns: version, dead, at. Of one record: entity, id, business.
     func stateLookup(_ db: Database) throws -> RawStatement {
         if let statement = stateLookup { return statement }
         let statement = try RawStatement(
-            db, "SELECT version, dead FROM tidings_state WHERE entity = ?1 AND id = ?2 AND business = ?3")
+            db,
+            "SELECT version, dead, at FROM tidings_state WHERE entity = ?1 AND id = ?2 AND business = ?3")
         stateLookup = statement
         return statement
     }

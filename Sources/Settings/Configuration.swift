@@ -14,6 +14,7 @@ public struct Configuration: Hashable, Sendable {
     public var pages = Pages()
     public var limits = Limits()
     public var uploads = Uploads()
+    public var rates = Rates()
     public var credentials = Credentials()
     public var auth = Auth()
     public var browser = Browser()
@@ -40,8 +41,10 @@ public struct Configuration: Hashable, Sendable {
         public var acceptBacklog = 4096
         /// The address tills use, without a slash at its end; empty: URLs in answers are paths.
         public var publicURL = ""
-        /// Peers whose `X-Forwarded-For` is believed.
+        /// Peers that are believed when they say for whom they speak.
         public var trustedProxies: [AddressRange] = []
+        /// In which header they say it.
+        public var forwardingHeader = ForwardingHeader.xForwardedFor
     }
 
     /// Which database it sits beside.
@@ -136,6 +139,17 @@ public struct Configuration: Hashable, Sendable {
         public var waitingPerBusiness = 64
     }
 
+    /// Requests a minute, by group; zero: no limit.
+    public struct Rates: Hashable, Sendable {
+        public var general = 60
+        public var sync = 30
+        public var batch = 10
+        public var authentication = 5
+        public var continuation = 600
+        /// Windows remembered in each group.
+        public var keys = 100_000
+    }
+
     /// How long what was handed out stays good.
     public struct Credentials: Hashable, Sendable {
         public var ticketLifetime = Duration.seconds(60)
@@ -180,6 +194,13 @@ public struct Configuration: Hashable, Sendable {
         public var level = LogLevel.info
         public var addresses = AddressDetail.full
     }
+}
+
+/// Where a trusted proxy writes whom it speaks for.
+public enum ForwardingHeader: String, Hashable, Sendable, CaseIterable {
+    case xForwardedFor = "x-forwarded-for"
+    /// RFC 7239.
+    case forwarded
 }
 
 /// Whose database file it is.

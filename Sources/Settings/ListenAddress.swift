@@ -75,6 +75,15 @@ extension AddressRange: CustomStringConvertible {
     }
 }
 
+/// Addresses that stand for their neighbours.
+public enum NumericAddress {
+    /// The block a numeric address lies in, written as its first address; nil for anything else.
+    public static func block(_ address: String, ipv4Bits: Int, ipv6Bits: Int) -> String? {
+        guard let bytes = AddressBytes(address) else { return nil }
+        return bytes.masked(to: bytes.bytes.count == 4 ? ipv4Bits : ipv6Bits).description
+    }
+}
+
 /// 4 or 16 bytes of a numeric address. An IPv4 address inside IPv6 (`::ffff:10.0.0.1`) is read as IPv4.
 struct AddressBytes: Hashable, Sendable, CustomStringConvertible {
     let bytes: [UInt8]

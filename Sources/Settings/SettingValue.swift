@@ -109,6 +109,7 @@ extension SameSite: SettingValue {}
 extension LogFormat: SettingValue {}
 extension LogLevel: SettingValue {}
 extension AddressDetail: SettingValue {}
+extension ForwardingHeader: SettingValue {}
 
 extension StringProtocol {
     var trimmingSpaces: SubSequence {

@@ -12,7 +12,7 @@ public struct SettingsSection: Sendable {
 extension Setting {
     /// Every setting, in the order of the file.
     public static let sections: [SettingsSection] = [
-        server, database, hooks, journal, retention, stream, pages, limits, uploads, credentials, auth,
+        server, database, hooks, journal, retention, stream, pages, limits, rates, uploads, credentials, auth,
         browser, drain, logs,
     ]
 
@@ -56,8 +56,12 @@ extension Setting {
                 }),
             Setting(
                 "server.trusted_proxies", \.server.trustedProxies,
-                "Proxies whose X-Forwarded-For is believed. From all others the header is "
-                    + "ignored, as anybody can write it."),
+                "Proxies that are believed when they say for whom they speak. From all others the "
+                    + "header is ignored, as anybody can write it."),
+            Setting(
+                "server.forwarding_header", \.server.forwardingHeader,
+                "The header in which they say it: x-forwarded-for or forwarded (RFC 7239). The other "
+                    + "one is never read: a proxy may pass on what a client wrote there."),
         ])
 
     private static let database = SettingsSection(

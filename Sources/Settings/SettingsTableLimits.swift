@@ -53,6 +53,37 @@ extension Setting {
                 beyond: "backlogs wait their turn"),
         ])
 
+    static let rates = SettingsSection(
+        name: "rates",
+        help:
+            "Requests a minute, in a window that begins with the first. Each token has its own windows; "
+            + "addresses have them only for requests without a good token. A stream is never refused.",
+        settings: [
+            Setting(
+                "rates.general", \.rates.general, 1...1_000_000, zero: "no limit",
+                "Single records and all that is in no other group; registrations, by code or person.",
+                beyond: "429 with Retry-After"),
+            Setting(
+                "rates.sync", \.rates.sync, 1...1_000_000, zero: "no limit",
+                "Full downloads, polls, digests.", beyond: "429 with Retry-After"),
+            Setting(
+                "rates.batch", \.rates.batch, 1...1_000_000, zero: "no limit", "Uploads.",
+                beyond: "429 with Retry-After"),
+            Setting(
+                "rates.authentication", \.rates.authentication, 1...1_000_000, zero: "no limit",
+                "Refused credentials, by address. Good ones from the same address are not held up by them.",
+                beyond: "429 instead of 401"),
+            Setting(
+                "rates.continuation", \.rates.continuation, 1...1_000_000, zero: "no limit",
+                "What a client must do to go on: further pages, acknowledgements, tickets, long polls, "
+                    + "streams, the pieces of a repair.",
+                beyond: "429 with Retry-After; a stream: 200 and bye overload"),
+            Setting(
+                "rates.keys", \.rates.keys, 100...10_000_000,
+                "Windows remembered in each group. Beyond it the oldest are forgotten early.",
+                beyond: "a forgotten window begins anew"),
+        ])
+
     static let uploads = SettingsSection(
         name: "uploads", help: "What devices may write with POST /sync/batch.",
         settings: [

@@ -2,12 +2,14 @@
 
 import ArgumentParser
 import Domain
+import Registry
 import SQLiteEngine
 import Settings
 
 struct BusinessCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "business", abstract: "Add and list businesses.", subcommands: [Create.self, List.self])
+        commandName: "business", abstract: "Add, list and erase businesses.",
+        subcommands: [Create.self, List.self, Erase.self])
 
     private struct Shown: Encodable {
         let id: String
@@ -40,6 +42,35 @@ struct BusinessCommand: ParsableCommand {
             let all = try Stores.complaining { try stores.shop.businesses() }
                 .map { Shown(id: $0.id.description, name: $0.name) }
             try output.print(all) { Output.table(["id", "name"], all.map { [$0.id, $0.name] }) }
+        }
+    }
+
+    struct Erase: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove all that is known of a business. It cannot be undone.",
+            discussion: """
+                Its people, tills, tokens and sync logs go, and with the embedded shop every row of its too; an \
+                application's own rows are the application's affair. Streams of its tills end with bye: revoked, \
+                at which clients wipe their copies. What stays are ids in the journal.
+                """)
+
+        @Argument(help: "Its id.")
+        var business: String
+        @Flag(name: .long, help: "Do it. Without this, nothing is removed.")
+        var yes = false
+        @OptionGroup var source: ConfigurationOptions
+
+        func validate() throws {
+            guard yes else { throw ValidationError("say --yes to remove business \(business) for good") }
+        }
+
+        func run() throws {
+            let stores = try Stores(source)
+            let id = BusinessID(Key(parsing: business))
+            try Stores.complaining {
+                if stores.settings.database.mode == .embedded { try stores.shop.eraseBusiness(id) }
+                try stores.registry().eraseBusiness(id)
+            }
         }
     }
 }

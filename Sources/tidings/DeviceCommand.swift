@@ -7,8 +7,8 @@ import Registry
 
 struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "device", abstract: "List, enrol and revoke tills.",
-        subcommands: [List.self, Enrol.self, Revoke.self])
+        commandName: "device", abstract: "List, enrol, revoke and erase tills.",
+        subcommands: [List.self, Enrol.self, Revoke.self, Erase.self])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -95,6 +95,26 @@ struct DeviceCommand: ParsableCommand {
             try Stores.complaining {
                 guard let id = DeviceID(device) else { throw RegistryError.unknownDevice }
                 try stores.registry().revokeDevice(id, business: BusinessID(Key(parsing: business)))
+            }
+        }
+    }
+
+    struct Erase: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove all that is known of a till: tokens, tickets, positions, its sync log.",
+            discussion: "Its streams end with bye: revoked, at which clients wipe their copies.")
+
+        @Argument(help: "The till's id.")
+        var device: String
+        @Option(name: .long, help: "The id of its business.")
+        var business: String
+        @OptionGroup var source: ConfigurationOptions
+
+        func run() throws {
+            let stores = try Stores(source)
+            try Stores.complaining {
+                guard let id = DeviceID(device) else { throw RegistryError.unknownDevice }
+                try stores.registry().eraseDevice(id, business: BusinessID(Key(parsing: business)))
             }
         }
     }

@@ -25,7 +25,7 @@ struct Tidings: ParsableCommand {
         subcommands: [
             ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
             TokenCommand.self, HooksCommand.self, AuditCommand.self, CatalogueCommand.self, DemoCommand.self,
-            TailCommand.self, ConfigCommand.self, BackupCommand.self, RestoreCommand.self,
+            TailCommand.self, LogsCommand.self, ConfigCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }
 

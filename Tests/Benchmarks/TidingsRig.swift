@@ -37,6 +37,7 @@ final class TidingsRig: Rig {
                 "server.listen=127.0.0.1:0", "server.admin_listen=127.0.0.1:0", "server.loops=\(loops)",
                 "server.accept_backlog=16384", "limits.streams_per_business=1000000",
                 "limits.connections_per_address=0", "limits.connections=1000000", "stream.heartbeat=5m",
+                "rates.general=0", "rates.sync=0", "rates.continuation=0", "rates.authentication=0",
             ] + more
         let options = settings.flatMap { ["--set", $0] }
         try Child.run(Child.sibling("tidings"), ["init"] + options)

@@ -9,6 +9,7 @@ struct Bench: ParsableCommand {
         subcommands: [
             FanoutBench.self, TenantsBench.self, MemoryBench.self, LatencyBench.self, AcceptBench.self,
             StormBench.self, SlowBench.self, FairBench.self, HooksBench.self, HostileBench.self,
+            ChangesBench.self, FullBench.self,
             CommitCommand.self,
         ])
 }

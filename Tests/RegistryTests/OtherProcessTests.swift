@@ -123,21 +123,24 @@ import TidingsTesting
 
     @Test func aNewerFileIsRefusedInOneSentence() throws {
         let file = try TemporaryFile()
+        _ = try Registry(path: file.path, clock: .system)
+        let known = try file.python("PRAGMA user_version").filter(\.isNumber)
         try file.python("PRAGMA user_version = 99")
         let error = #expect(throws: NewerRegistry.self) { try Registry(path: file.path, clock: .system) }
         #expect(
             error?.description
                 == """
-                \(file.path) has schema 99 and this tidings knows 3: use the newer tidings, or restore a backup
+                \(file.path) has schema 99 and this tidings knows \(known): use the newer tidings, or restore a backup
                 """)
     }
 
     @Test func openingAgainFindsEverything() throws {
         let temporary = try TemporaryRegistry()
         let (grant, token) = try temporary.till("a")
+        let before = try temporary.file.python("PRAGMA user_version")
         let next = try Registry(path: temporary.file.path, clock: temporary.clock.wall)
         #expect(next.book.check(bearer: token.revealed, now: temporary.clock.now) == .granted(grant))
-        #expect(try temporary.file.python("PRAGMA user_version") == "[(3,)]")
+        #expect(try temporary.file.python("PRAGMA user_version") == before)
         #expect(try temporary.file.python("PRAGMA journal_mode") == "[('wal',)]")
     }
 }

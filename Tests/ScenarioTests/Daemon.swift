@@ -46,6 +46,9 @@ final class Daemon: Sendable {
                 "database.gateway_path=\(directory.path)/gateway.db",
                 "server.loops=2", "database.readers=2", "stream.heartbeat=2s",
                 "limits.connections_per_address=0",
+                // Tests ask faster than any till.
+                "rates.general=0", "rates.sync=0", "rates.batch=0", "rates.continuation=0",
+                "rates.authentication=0",
             ] + more.filter { !$0.hasPrefix("config:") }
             + (application == nil ? [] : Self.attached(in: directory))
         file = more.first { $0.hasPrefix("config:") }.map { String($0.dropFirst(7)) }
@@ -77,6 +80,11 @@ final class Daemon: Sendable {
 
     /// Runs a command of the CLI on this daemon's files. Returns what it printed.
     @discardableResult func tidings(_ arguments: String...) throws -> String {
+        try tidings(arguments: arguments)
+    }
+
+    /// The same with a list of arguments.
+    @discardableResult func tidings(arguments: [String]) throws -> String {
         let (status, output) = try Self.run(
             Self.executable.path, arguments + settings.flatMap { ["--set", $0] })
         guard status == 0 else { throw SocketFailure(description: "tidings \(arguments): \(output)") }
@@ -185,8 +193,17 @@ final class Daemon: Sendable {
 
     /// SQL through the `sqlite3` shell. Returns what it printed.
     @discardableResult func sql(_ statements: String) throws -> String {
+        try sql(statements, in: database)
+    }
+
+    /// The same in the gateway's own file.
+    @discardableResult func gatewaySQL(_ statements: String) throws -> String {
+        try sql(statements, in: directory.appendingPathComponent("gateway.db").path)
+    }
+
+    private func sql(_ statements: String, in file: String) throws -> String {
         let (status, output) = try Self.run(
-            "/usr/bin/sqlite3", ["-bail", database],
+            "/usr/bin/sqlite3", ["-bail", file],
             input: ".timeout 20000\nPRAGMA foreign_keys=ON;\n" + statements)
         guard status == 0 else { throw SocketFailure(description: "sqlite3: \(output)") }
         return output.trimmingCharacters(in: .whitespacesAndNewlines)

@@ -231,7 +231,7 @@ private final class Tabs: Sendable {
         }
     }
 
-    deinit { process.terminate() }
+    deinit { if process.isRunning { process.terminate() } }
 
     var last: [Seen] { seen.withLock { $0 } }
 

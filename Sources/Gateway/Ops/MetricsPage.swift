@@ -127,6 +127,7 @@ struct MetricsPage {
         page.family(
             "tidings_uploads_waiting", .gauge, "Uploads that wait for the writer, or are being written.",
             services.uploads?.waiting ?? 0)
+        page.add([RateLimiter.refusals, SyncLog.dropped])
         text = page.text
     }
 }

@@ -61,7 +61,7 @@ final class OpsReception: Responder {
         }
     }
 
-    func answered(_ request: Request?, status: Int, bytes: Int) {}
+    func answered(_ answer: Answered) {}
 
     /// Beyond loopback an `ops` token is asked for.
     private func mayOperate(_ request: Request) -> Bool {

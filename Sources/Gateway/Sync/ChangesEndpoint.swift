@@ -15,8 +15,6 @@ struct Poll: Sendable {
     let token: SyncToken
     let scope: Scope
     let limit: Int
-    /// The text of `If-None-Match`.
-    let ifNoneMatch: String?
     /// Until when it waits for a change; nil: it does not.
     let waitsUntil: ContinuousClock.Instant?
     /// Whose it is.
@@ -25,27 +23,10 @@ struct Poll: Sendable {
     var device: String { "\(grant.business)/\(grant.deviceName)" }
 
     /// Of the delta after this token, as it is now.
-    func tag(of delta: Delta) -> String {
+    func tag(of delta: Delta) -> EntityTag {
         // Nothing relevant came: the same answer, wherever the journal's head has got to meanwhile.
         let last = delta.recordCount == 0 ? token.pos : delta.to
-        return "W/\"\(token.text).\(last.rawValue)\""
-    }
-
-    /// Whether the client has this answer already: only an empty one can be the same.
-    func isKnown(_ delta: Delta) -> Bool {
-        guard delta.recordCount == 0, !delta.hasMore, let ifNoneMatch else { return false }
-        return ifNoneMatch.split(separator: ",").contains { part in
-            let presented = part.drop { $0 == " " }.trimmedEnd
-            return presented == "*" || presented == tag(of: delta)
-        }
-    }
-}
-
-extension Substring {
-    fileprivate var trimmedEnd: Substring {
-        var text = self
-        while text.last == " " { text.removeLast() }
-        return text
+        return EntityTag("\(token.text).\(last.rawValue)", isWeak: true)
     }
 }
 
@@ -63,9 +44,8 @@ extension Reception {
                 let wait = try wait(call).get()
                 let poll = Poll(
                     token: token, scope: scope, limit: limit ?? services.configuration.pages.defaultRecords,
-                    ifNoneMatch: call.request.header("if-none-match"),
                     waitsUntil: wait > 0 ? .now + .seconds(wait) : nil, grant: grant)
-                if wait > 0 { return waitForChange(poll, hold(call.exchange), call.request) }
+                if wait > 0 { return waitForChange(poll, hold(call), call.finishing) }
                 try read(poll, answer: call.later)
             } else if let text = target.value("since") {
                 try changes(call, since: text, scope: scope, limit: limit)
@@ -112,35 +92,45 @@ extension Reception {
     }
 
     /// Reads; and again whenever something may have come, until there is an answer or the time is up.
-    private func waitForChange(_ poll: Poll, _ number: Int, _ request: Request) {
+    ///
+    /// - Parameter finish: Makes the call's answer, on the reader's lane where that may take its time.
+    private func waitForChange(
+        _ poll: Poll, _ number: Int, _ finish: @escaping @Sendable (Response) -> Response
+    ) {
         guard let own else { return }
+        let services = services
         do {
             try services.readers.submit(.answer, for: poll.scope.business) { reader in
                 let result = Result {
                     try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit)
                 }
-                own.post { $0.waited(poll, number, request, result) }
+                let answer = finish(services.response(to: poll, result))
+                own.post { $0.waited(poll, number, finish, try? result.get(), answer) }
             }
         } catch {
             // A whole shop was woken by one change: whoever has waited so long can wait for its turn.
             _ = lane.after(.milliseconds(Int.random(in: 20...200))) {
-                own.post { $0.waitForChange(poll, number, request) }
+                own.post { $0.waitForChange(poll, number, finish) }
             }
         }
     }
 
-    private func waited(_ poll: Poll, _ number: Int, _ request: Request, _ result: Result<Delta, any Error>) {
+    /// - Parameter delta: Nil: it could not be read, and `answer` says why.
+    private func waited(
+        _ poll: Poll, _ number: Int, _ finish: @escaping @Sendable (Response) -> Response, _ delta: Delta?,
+        _ answer: Response
+    ) {
         guard let own else { return }
         let now = ContinuousClock.now
         let left = (poll.waitsUntil ?? now) - now
         let isOver = left <= .zero || services.status.isDraining
-        if case .success(let delta) = result, !delta.hasMore, !isOver {
+        if let delta, !delta.hasMore, !isOver {
             if delta.recordCount == 0 {
                 shard.with { shard in
                     shard.wait(
                         for: poll.scope, beyond: delta.to, seconds: Int(left.components.seconds) + 1
                     ) {
-                        own.post { $0.waitForChange(poll, number, request) }
+                        own.post { $0.waitForChange(poll, number, finish) }
                     }
                 }
                 return
@@ -148,16 +138,17 @@ extension Reception {
             // A busy shop's till is told every two seconds, with all that came, not once for every change.
             let pause = services.waitPace.pause(for: poll.device, at: now)
             if pause > .zero {
-                _ = lane.after(pause) { own.post { $0.waitForChange(poll, number, request) } }
+                _ = lane.after(pause) { own.post { $0.waitForChange(poll, number, finish) } }
                 return
             }
         }
-        finishWait(number, request, services.response(to: poll, result))
+        release(number)?.exchange.answer(answer)
     }
+}
 
-    private func finishWait(_ number: Int, _ request: Request, _ response: Response) {
-        guard let exchange = release(number) else { return }
-        Call(request: request, exchange: exchange, services: services).answer(response)
+extension SyncFigures {
+    init(_ delta: Delta) {
+        self.init(from: delta.from, to: delta.to, records: delta.recordCount)
     }
 }
 
@@ -175,9 +166,17 @@ extension Services {
         case .failure(let error): return refused(error, scope: poll.scope).response
         case .success(let delta):
             acknowledge(poll)
-            let fields = [("ETag", poll.tag(of: delta)), ("Cache-Control", "private, no-cache")]
-            if poll.isKnown(delta) { return Response(status: 304, fields: fields) }
-            return .json(delta.encode(nameOf: catalogue.name(of:)), fields: fields)
+            var response = Response.json(
+                delta.encode(nameOf: catalogue.name(of:)), fields: [("Cache-Control", "private, no-cache")])
+            response.receipt = SyncFigures(delta)
+            let tag = poll.tag(of: delta)
+            if delta.recordCount == 0, !delta.hasMore {
+                response.validators = Validators(tag: tag)
+            } else {
+                // Never 304: the client would miss what the answer holds.
+                response.fields.append(("ETag", tag.description))
+            }
+            return response
         }
     }
 }

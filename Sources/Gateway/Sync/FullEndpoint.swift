@@ -14,7 +14,9 @@ extension Reception {
                 return try firstPage(scope, limit: limit, answer)
             }
             let wantsLines = call.request.header("accept")?.contains("application/x-ndjson") == true
-            services.answerFull(scope, format: wantsLines ? .lines : .json, answer)
+            let form = SpoolForm(
+                format: wantsLines ? .lines : .json, isCompressed: call.request.acceptsGzip)
+            services.answerFull(scope, form, answer)
         } catch let refused as Refused {
             call.refuse(refused)
         } catch {
@@ -31,7 +33,9 @@ extension Reception {
             do {
                 let delta = try reader.firstPage(scope: scope, limit: limit)
                 let body = delta.encode(nameOf: services.catalogue.name(of:))
-                answer(.json(body, fields: [("Cache-Control", "no-store")]))
+                var response = Response.json(body, fields: [("Cache-Control", "no-store")])
+                response.receipt = SyncFigures(delta)
+                answer(response)
             } catch {
                 answer(services.refused(error, scope: scope).response)
             }
@@ -42,17 +46,22 @@ extension Reception {
 extension Services {
     /// Answers with everything: shared with whoever else starts now.
     func answerFull(
-        _ scope: Scope, format: FullFormat, _ answer: @Sendable @escaping (Response) -> Void
+        _ scope: Scope, _ form: SpoolForm, _ answer: @Sendable @escaping (Response) -> Void
     ) {
-        let type = format == .json ? "application/json" : "application/x-ndjson"
-        spools.spool(scope, format) { [self] result in
+        let type = form.format == .json ? "application/json" : "application/x-ndjson"
+        spools.spool(scope, form) { [self] result in
             switch result {
             case .success(let spool):
-                answer(
-                    Response(
-                        status: 200,
-                        fields: [("Content-Type", type), ("Cache-Control", "no-store"), ("Vary", "Accept")],
-                        body: .file(descriptor: spool.descriptor, length: spool.length, owner: spool)))
+                var response = Response(
+                    status: 200,
+                    fields: [
+                        ("Content-Type", type), ("Cache-Control", "no-store"),
+                        ("Vary", "Accept, Accept-Encoding"),
+                    ], body: .file(descriptor: spool.descriptor, length: spool.length, owner: spool))
+                if form.isCompressed { response.fields.append(("Content-Encoding", "gzip")) }
+                response.receipt = SyncFigures(
+                    from: .zero, to: spool.summary.token.pos, records: spool.summary.recordCount)
+                answer(response)
             case .failure(let error): answer(refused(error, scope: scope).response)
             }
         }

@@ -6,6 +6,7 @@ import CLinux
 import Domain
 import FanOut
 import Glibc
+import HTTP
 import Journal
 import Lanes
 import Synchronization
@@ -25,6 +26,13 @@ final class Spool: Sendable {
     deinit { close(descriptor) }
 }
 
+/// How a spool is written.
+struct SpoolForm: Hashable, Sendable {
+    let format: FullFormat
+    /// gzip.
+    let isCompressed: Bool
+}
+
 /// The disk took no more, or no file could be made.
 struct SpoolFailed: Error {
     let errno: Int32
@@ -41,7 +49,7 @@ final class SpoolBook: Sendable {
 
     private struct Title: Hashable {
         let scope: Scope
-        let format: FullFormat
+        let form: SpoolForm
     }
 
     private let entries = Mutex<[Title: Entry]>([:])
@@ -66,8 +74,8 @@ final class SpoolBook: Sendable {
     }
 
     /// Hands out a spool of that scope. `waiter` is called once, from a reader's lane or at once.
-    func spool(_ scope: Scope, _ format: FullFormat, _ waiter: @escaping Waiter) {
-        let title = Title(scope: scope, format: format)
+    func spool(_ scope: Scope, _ form: SpoolForm, _ waiter: @escaping Waiter) {
+        let title = Title(scope: scope, form: form)
         let now = clock.now
         let shareFor = shareFor
         let epoch = epoch()
@@ -137,10 +145,15 @@ final class SpoolBook: Sendable {
         guard descriptor >= 0 else { throw SpoolFailed(errno: errno) }
         var length = 0
         do {
-            let summary = try reader.full(scope: title.scope, format: title.format) { piece in
-                try append(piece, to: descriptor)
-                length += piece.count
+            func write(_ bytes: [UInt8]) throws {
+                try append(bytes, to: descriptor)
+                length += bytes.count
             }
+            let gzip = title.form.isCompressed ? Gzip() : nil
+            let summary = try reader.full(scope: title.scope, format: title.form.format) { piece in
+                if let gzip { try gzip.add(piece, write: write) } else { try write(piece) }
+            }
+            try gzip?.add([], isLast: true, write: write)
             return Spool(descriptor: descriptor, length: length, summary: summary)
         } catch {
             close(descriptor)

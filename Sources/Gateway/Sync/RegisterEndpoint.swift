@@ -19,14 +19,18 @@ extension Reception {
         guard form.failures.isEmpty, let description = form.description else {
             return call.answer(.invalid(form.failures))
         }
+        var call = call
         var grant: Grant?
-        if form.enrolmentCode == nil {
+        if let code = form.enrolmentCode {
+            guard call.isWithin(.general, of: .registrationsWith(code: SecretHash(of: code))) else { return }
+        } else {
             switch authenticate(call) {
             case .success(let own): grant = own
             case .failure(let refused): return call.refuse(refused)
             }
+            guard let grant, call.isWithin(.general, of: .registrationsBy(grant.token)) else { return }
         }
-        let answer = call.later
+        let (answer, refuse) = (call.later, call.laterRefusal)
         let services = services
         services.registry.post { [code = form.enrolmentCode, grant] registry in
             do {
@@ -36,9 +40,13 @@ extension Reception {
                 } else {
                     made = try registry.register(description, code: code ?? "")
                 }
-                answer(.json(services.welcome(made.grant, made.token, description), status: 201))
+                var response = Response.json(
+                    services.welcome(made.grant, made.token, description), status: 201,
+                    fields: [("Cache-Control", "no-store")])
+                response.receipt = SyncFigures(grant: made.grant)
+                answer(response)
             } catch RegistryError.badEnrolmentCode {
-                answer(Refused.unauthenticated.response)
+                refuse(.unauthenticated)
             } catch RegistryError.notAllowed {
                 answer(Refused.forbidden.response)
             } catch {

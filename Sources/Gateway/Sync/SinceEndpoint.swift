@@ -19,19 +19,22 @@ extension Reception {
         }
         let services = services
         let answer = call.later
+        let form = SpoolForm(format: .json, isCompressed: call.request.acceptsGzip)
         // A time that has not come yet was told by a clock that was set back since: nothing is known of it.
         guard time <= services.clock.now + Self.clockTolerance,
             let head = services.observations.head(at: time)
         else {
-            return services.answerFull(scope, format: .json, answer)
+            return services.answerFull(scope, form, answer)
         }
         try services.readers.submit(.answer, for: scope.business) { reader in
             do {
                 if let delta = try services.delta(after: head, scope: scope, limit: limit, reader) {
                     let body = delta.encode(nameOf: services.catalogue.name(of:))
-                    answer(.json(body, fields: [("Cache-Control", "private, no-cache")]))
+                    var response = Response.json(body, fields: [("Cache-Control", "private, no-cache")])
+                    response.receipt = SyncFigures(delta)
+                    answer(response)
                 } else {
-                    services.answerFull(scope, format: .json, answer)
+                    services.answerFull(scope, form, answer)
                 }
             } catch {
                 answer(services.refused(error, scope: scope).response)

@@ -20,7 +20,7 @@ extension Reception {
             let grant = try authenticate(call).get()
             let scope = try scope(call, grant).get()
             guard !services.status.isDraining else { throw Refused.unavailable(retryAfterSeconds: 2) }
-            open(call.exchange, request: call.request, grant: grant, scope: scope, fields: [], onReady: nil)
+            open(call, grant: grant, scope: scope, fields: [], onReady: nil)
         } catch let refused as Refused {
             call.refuse(refused)
         } catch {
@@ -29,31 +29,29 @@ extension Reception {
     }
 
     /// The head of every stream.
-    private func head(
-        _ exchange: Exchange, _ request: Request, _ fields: [(name: String, value: String)]
-    ) -> [UInt8] {
+    private func head(_ call: Call, _ fields: [(name: String, value: String)]) -> [UInt8] {
         let response = Response(
             status: 200,
             fields: [
                 ("Content-Type", "text/event-stream; charset=utf-8"),
                 ("Cache-Control", "no-cache, no-store, no-transform"), ("X-Accel-Buffering", "no"),
-            ] + fields + services.cors.fields(for: request))
-        return exchange.head(of: response, framed: false)
+            ] + fields + call.rateFields + services.cors.fields(for: call.request))
+        return call.exchange.head(of: response, framed: false)
     }
 
     private func open(
-        _ exchange: Exchange, request: Request, grant: Grant, scope: Scope,
-        fields: [(name: String, value: String)], onReady: (@Sendable () -> Void)?
+        _ call: Call, grant: Grant, scope: Scope, fields: [(name: String, value: String)],
+        onReady: (@Sendable () -> Void)?
     ) {
-        let head = head(exchange, request, fields)
-        guard let stream = exchange.takeOver() else { return }
+        let request = call.request
+        let head = head(call, fields)
+        guard let stream = call.exchange.takeOver() else { return }
         stream.becomeLongLived(services.longLived)
         let presented = request.header("last-event-id") ?? request.target.value("sync_token")
         let wanted = StreamRequest(
             identity: StreamIdentity(
                 device: grant.deviceName, token: grant.token, business: grant.business,
-                address: exchange.peerAddress, agent: String((request.header("user-agent") ?? "").prefix(200))
-            ),
+                address: call.address, agent: request.agent),
             entities: scope.entities, presented: presented.flatMap { $0.isEmpty ? nil : SyncToken.parse($0) },
             head: head, onReady: onReady)
         let id = services.nextStreamID()
@@ -74,38 +72,42 @@ extension Reception {
         guard ticket.utf8.count <= 128, let own = own else { return call.refuse(.unauthenticated) }
         let name = Registry.cookieName(of: SecretHash(of: ticket))
         let cookie = call.request.cookie(name)
-        let number = hold(call.exchange)
-        let request = call.request
+        let number = hold(call)
         let services = services
         services.registry.post { registry in
             let verdict = Result { try registry.redeemTicket(ticket, cookie: cookie) }
-            own.post { $0.redeemed(number, request, verdict) }
+            own.post { $0.redeemed(number, verdict) }
         }
     }
 
-    private func redeemed(_ number: Int, _ request: Request, _ verdict: Result<TicketVerdict, any Error>) {
-        guard let exchange = release(number) else { return }
+    private func redeemed(_ number: Int, _ verdict: Result<TicketVerdict, any Error>) {
+        guard var call = release(number) else { return }
         switch verdict {
-        case .failure: turnAway(exchange, request, .overload, retryMilliseconds: 5_000)
+        case .failure: turnAway(call, .overload, retryMilliseconds: 5_000)
         case .success(.dead(let wasTold)):
-            if wasTold { return exchange.answer(Response(status: 204)) }
-            turnAway(exchange, request, .credential, retryMilliseconds: 60_000)
+            call.standing = services.rates.hit(.authentication, .at(call.address))
+            if wasTold { return call.answer(Response(status: 204)) }
+            turnAway(call, .credential, retryMilliseconds: 60_000)
         case .success(.honoured(let token, let cookieName, let cookie, let ticket)):
-            guard case .granted(let grant) = services.credentials.check(token: token, now: services.clock.now)
+            guard
+                case .granted(let grant) = services.credentials.check(token: token, now: services.clock.now),
+                case .success(let scope) = scope(call, grant)
             else {
-                return turnAway(exchange, request, .credential, retryMilliseconds: 60_000)
+                return turnAway(call, .credential, retryMilliseconds: 60_000)
             }
-            let call = Call(request: request, exchange: exchange, services: services)
-            switch scope(call, grant) {
-            case .failure: turnAway(exchange, request, .credential, retryMilliseconds: 60_000)
-            case .success(let scope):
-                let registry = services.registry
-                open(
-                    exchange, request: request, grant: grant, scope: scope,
-                    fields: [("Set-Cookie", setCookie(cookieName, cookie))],
-                    onReady: { registry.post { try? $0.ticketWasReady(ticket) } })
-            }
+            guard call.counts(towards: .continuation, of: .token(token)) else { return turnAway(call) }
+            let registry = services.registry
+            open(
+                call, grant: grant, scope: scope, fields: [("Set-Cookie", setCookie(cookieName, cookie))],
+                onReady: { registry.post { try? $0.ticketWasReady(ticket) } })
         }
+    }
+
+    /// Streams were opened too often: later, in a stream's own words.
+    func turnAway(_ call: Call) {
+        let now = services.clock.now.microseconds / 1_000_000
+        let seconds = max(1, (call.standing?.resetSecond ?? now) - now)
+        turnAway(call, .overload, retryMilliseconds: Int(seconds) * 1_000)
     }
 
     private func setCookie(_ name: String, _ value: Secret) -> String {
@@ -117,26 +119,12 @@ extension Reception {
 
     /// 200, `bye`, end.
     func turnAway(
-        _ exchange: Exchange, _ request: Request, _ reason: ByeReason, retryMilliseconds: Int
+        _ call: Call, _ reason: ByeReason, retryMilliseconds: Int
     ) {
-        let head = head(exchange, request, [])
-        guard let stream = exchange.takeOver() else { return }
+        let head = head(call, [])
+        guard let stream = call.exchange.takeOver() else { return }
         let answer = head + ControlEvents.bye(reason, retryMilliseconds: retryMilliseconds).bytes
         _ = stream.send(answer.span)
         stream.close()
-    }
-}
-
-extension Request {
-    /// The value of a cookie, if the client sent exactly that name.
-    func cookie(_ name: String) -> String? {
-        for field in fields where field.name == "cookie" {
-            for pair in field.value.split(separator: ";") {
-                let pair = pair.drop { $0 == " " }
-                guard let equals = pair.firstIndex(of: "="), pair[..<equals] == name else { continue }
-                return String(pair[pair.index(after: equals)...])
-            }
-        }
-        return nil
     }
 }

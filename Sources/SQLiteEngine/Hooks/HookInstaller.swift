@@ -110,6 +110,10 @@ public struct HookInstaller {
             // Without it, journal rows no longer reached the state index: nothing said since then holds.
             let lostApply = try before["tidings_apply"] == nil && db.hasTable("tidings_state")
             for sql in JournalSchema.tables { try db.execute(sql: sql) }
+            for (table, column, definition) in JournalSchema.additions
+            where try !db.columns(in: table).contains(where: { $0.name == column }) {
+                try db.execute(sql: "ALTER TABLE \(table) ADD COLUMN \(column) \(definition)")
+            }
             try makeEpoch(db, anew: lostApply)
             let wanted = generator.hooks(of: EntityCatalogue(entities: fit.entities))
             for (name, sql) in before where wanted.first(where: { $0.name == name })?.sql != sql {
@@ -178,7 +182,10 @@ public struct HookInstaller {
                 ON CONFLICT(key) DO UPDATE SET value = excluded.value WHERE ?
                 """, arguments: [epoch.description, anew])
         try db.execute(
-            sql: "INSERT INTO tidings_meta(key, value) VALUES ('schema', ?) ON CONFLICT DO NOTHING",
+            sql: """
+                INSERT INTO tidings_meta(key, value) VALUES ('schema', ?)
+                ON CONFLICT(key) DO UPDATE SET value = excluded.value
+                """,
             arguments: [JournalSchema.version])
     }
 }

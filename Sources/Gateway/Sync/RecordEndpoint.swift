@@ -1,0 +1,91 @@
+// GET and HEAD /{entity}/{id}: one record, for clients that cache by tag. docs/PROTOCOL.md § Records.
+
+import Domain
+import HTTP
+import Journal
+import Lanes
+import Registry
+
+extension Reception {
+    func record(_ call: Call, _ entity: EntityNumber, _ id: String) {
+        do {
+            let grant = try authenticate(call).get()
+            guard let definition = services.catalogue[entity], grant.abilities.mayRead(definition.name) else {
+                throw Refused.forbidden
+            }
+            guard call.request.target.value("embed") == nil else {
+                throw Refused.invalid(
+                    "embed", "The selected embed is invalid: \(definition.name) embeds nothing.")
+            }
+            let fields = try FieldSelection(call.request.target, of: definition)
+            guard let key = Key(id, kind: definition.keyKind) else { throw Refused.notFound }
+            let services = services
+            let (answer, refuse) = (call.later, call.laterRefusal)
+            try services.readers.submit(.answer, for: grant.business) { reader in
+                do {
+                    let found = try reader.record(
+                        key, of: entity, business: grant.business, fields: fields.columns)
+                    guard let found else { return refuse(.notFound) }
+                    answer(services.response(to: found, fields))
+                } catch {
+                    let scope = Scope(business: grant.business, entities: EntitySet([entity]))
+                    answer(services.refused(error, scope: scope).response)
+                }
+            }
+        } catch let refused as Refused {
+            call.refuse(refused)
+        } catch {
+            call.refuse(.unavailable(retryAfterSeconds: 1))
+        }
+    }
+}
+
+/// `fields=name,price`: which of an entity's fields are wanted. A value.
+struct FieldSelection: Hashable, Sendable {
+    /// In every record, whatever is asked for.
+    private static let always: Set<String> = ["id", "version", "created_at", "updated_at"]
+
+    /// Their names, in the catalogue's order; nil: all.
+    let columns: [String]?
+
+    init(_ target: RequestTarget, of entity: EntityDefinition) throws(Refused) {
+        guard let text = target.value("fields") else {
+            columns = nil
+            return
+        }
+        let wanted = Set(text.split(separator: ",").map(String.init)).subtracting(Self.always)
+        let known = entity.fields.map(\.name)
+        if let stranger = wanted.subtracting(known).min() {
+            throw .invalid(
+                "fields", "The selected fields are invalid: \(entity.name) has no \(stranger.prefix(64)).")
+        }
+        columns = wanted.count == known.count ? nil : known.filter(wanted.contains)
+    }
+}
+
+extension Services {
+    fileprivate func response(to record: SingleRecord, _ fields: FieldSelection) -> Response {
+        var json = JSONWriter(reserving: record.json.count + 32)
+        json.raw("{\"success\":true,\"data\":")
+        json.raw(record.json)
+        json.byte(0x7D)
+        var response = Response.json(json.bytes, fields: [("Cache-Control", "private, no-cache")])
+        response.validators = Validators(
+            tag: EntityTag("v\(record.version)" + suffix(record, fields)), changedAt: record.changedAt)
+        return response
+    }
+
+    /// Nothing for the whole record in the gateway's first history and catalogue. A version says nothing
+    /// about which fields it is shown with, and is given again by another history.
+    private func suffix(_ record: SingleRecord, _ fields: FieldSelection) -> String {
+        let isFirst = firstEdition.value == Edition(epoch: record.epoch, generation: catalogue.generation)
+        guard fields.columns != nil || !isFirst else { return "" }
+        var hash: UInt32 = 0x811C_9DC5
+        let names = fields.columns?.joined(separator: ",") ?? "*"
+        for byte in "\(record.epoch) \(catalogue.generation) \(names)".utf8 {
+            hash = (hash ^ UInt32(byte)) &* 0x0100_0193
+        }
+        let hex = String(hash, radix: 16)
+        return "-" + String(repeating: "0", count: 8 - hex.utf8.count) + hex
+    }
+}

@@ -1,0 +1,47 @@
+// What is left of a business that leaves: the ids of its records in the journal and the state index, nothing
+// that anybody wrote.
+
+public import Domain
+import GRDB
+
+/// The shop has no business of that id.
+public struct UnknownBusiness: Error, CustomStringConvertible {
+    public let id: BusinessID
+    public var description: String { "there is no business \(id)" }
+}
+
+extension ShopDatabase {
+    /// Removes a business with all its rows, in one transaction. The hooks tell its tills, as ever.
+    ///
+    /// - Throws: `UnknownBusiness`, or the database's errors; nothing is removed then.
+    public func eraseBusiness(_ business: BusinessID) throws {
+        let queue = try file.open(.writer)
+        try queue.inDatabase { db in
+            // Free pages are overwritten, so that nothing can be read out of the file afterwards.
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+            try db.inTransaction(.immediate) {
+                try db.execute(sql: "PRAGMA defer_foreign_keys = ON")
+                // The shop's own triggers write stock while sales go, so a round may leave rows behind.
+                while try eraseRows(of: business, db) > 0 {}
+                try db.execute(
+                    sql: "DELETE FROM businesses WHERE id = ?", arguments: [business.key.databaseValue])
+                guard db.changesCount > 0 else { throw UnknownBusiness(id: business) }
+                return .commit
+            }
+        }
+    }
+
+    private func eraseRows(of business: BusinessID, _ db: Database) throws -> Int {
+        var count = 0
+        for entity in catalogue.entities.reversed() {
+            guard case .column(let column) = entity.business, try db.tableExists(entity.table) else {
+                continue
+            }
+            try db.execute(
+                sql: "DELETE FROM \(quoted(entity.table)) WHERE \(quoted(column)) = ?",
+                arguments: [business.key.databaseValue])
+            count += db.changesCount
+        }
+        return count
+    }
+}

@@ -1,0 +1,135 @@
+// What each device synced, as operators read it; and that nothing of it is left of who was erased.
+
+import Foundation
+import Testing
+import TidingsTesting
+
+@Suite struct SyncLogTests {
+    private func rows(_ daemon: Daemon, _ options: [String] = []) throws -> [[String: Any]] {
+        let text = try daemon.tidings(arguments: ["logs", "--json"] + options)
+        return try #require(
+            try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]])
+    }
+
+    /// Rows once there are so many: they are written a few times a second.
+    private func rows(_ daemon: Daemon, _ options: [String] = [], count: Int) throws -> [[String: Any]] {
+        _ = try waitFor(seconds: 30) { try rows(daemon, options).count >= count ? true : nil }
+        return try rows(daemon, options)
+    }
+
+    @Test func everySyncLeavesARow() throws {
+        let shop = try StreamTests.Shop()
+        try shop.product("Tea")
+        let full = try shop.daemon.ask(
+            "GET", "/sync/full", token: shop.till, headers: [("User-Agent", "till/1")])
+        let token = try #require(full.json?["sync_token"] as? String)
+        try shop.product("Coffee")
+        _ = try shop.daemon.ask("GET", "/sync/changes?sync_token=\(token)", token: shop.till)
+        _ = try shop.daemon.ask("GET", "/sync/changes?sync_token=AA", token: shop.till)
+        // Nobody's requests leave none.
+        _ = try shop.daemon.ask("GET", "/sync/full", token: "1|nonsense")
+        do {
+            let stream = try OpenStream(shop.daemon, token: shop.till, lastEventID: token)
+            #expect(try stream.next("change") != nil)
+            #expect(try stream.next("ready") != nil)
+        }
+        let all = try rows(shop.daemon, count: 5)
+        #expect(all.map { $0["kind"] as? String } == ["register", "full", "changes", "changes", "stream"])
+        #expect(
+            all.allSatisfy { $0["device"] as? String == "till" && $0["address"] as? String == "127.0.0.1" })
+        #expect(all.allSatisfy { $0["business"] as? String == "\(shop.business)" })
+        #expect(all.map { $0["status"] as? Int } == [201, 200, 200, 410, 200])
+        #expect(all[1]["agent"] as? String == "till/1")
+        #expect(all[1]["records"] as? Int == 1 && all[1]["from"] as? Int == 0)
+        #expect((all[1]["bytes"] as? Int ?? 0) > full.body.count)
+        #expect(all[2]["records"] as? Int == 1 && all[2]["from"] as? Int == all[1]["to"] as? Int)
+        #expect(all[4]["records"] as? Int == 1 && all[4]["reason"] as? String == "client")
+        #expect(
+            all[4]["from"] as? Int == all[1]["to"] as? Int && all[4]["to"] as? Int == all[2]["to"] as? Int)
+        #expect(all.allSatisfy { ($0["milliseconds"] as? Double ?? -1) >= 0 })
+        #expect(try rows(shop.daemon, ["--kind", "changes", "--status", "410"]).count == 1)
+        #expect(try rows(shop.daemon, ["--device", "nobody"]).isEmpty)
+        #expect(
+            try rows(shop.daemon, ["--limit", "2"]).map { $0["kind"] as? String } == ["changes", "stream"])
+        #expect(try rows(shop.daemon, ["--since", "2100-01-01T00:00:00Z"]).isEmpty)
+        #expect(try shop.daemon.tidings("logs").contains("register"))
+        // No secret is in the file of logs.
+        let secret = shop.till.split(separator: "|")[1]
+        #expect(try !shop.daemon.tidings("logs", "--json").contains(secret))
+    }
+
+    @Test func oldRowsGoAndAddressesAreCut() throws {
+        let shop = try StreamTests.Shop(["logs.addresses=truncated"])
+        #expect(try rows(shop.daemon, count: 1).first?["address"] as? String == "127.0.0.0")
+        try shop.daemon.gatewaySQL("UPDATE tidings_sync_logs SET at = at - 31 * 86400000000;")
+        #expect(try waitFor(seconds: 30) { try rows(shop.daemon).isEmpty ? true : nil } == true)
+    }
+
+    /// A log that cannot be written fails no request.
+    @Test func requestsGoOnWithoutTheLog() throws {
+        let shop = try StreamTests.Shop()
+        _ = try rows(shop.daemon, count: 1)
+        try shop.daemon.gatewaySQL("DROP TABLE tidings_sync_logs;")
+        for _ in 0..<5 {
+            #expect(try shop.daemon.ask("GET", "/sync/full?entities=vats", token: shop.till).status == 200)
+        }
+        let counted = try waitFor(seconds: 30) {
+            let metrics = try TillSocket.ask(port: shop.daemon.adminPort, "GET", "/metrics")
+            return String(decoding: metrics.body, as: UTF8.self).contains(
+                "tidings_sync_log_dropped_total 5\n")
+                ? true : nil
+        }
+        #expect(counted == true)
+    }
+
+    @Test func anErasedTillIsCutAndForgotten() throws {
+        let shop = try StreamTests.Shop()
+        let stays = try shop.daemon.register("stays", by: shop.owner)
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        #expect(try stream.next("ready") != nil)
+        _ = try rows(shop.daemon, count: 2)
+        try shop.daemon.tidings("device", "erase", "till", "--business", "\(shop.business)")
+        #expect(try stream.next("bye")?.json["reason"] as? String == "revoked")
+        #expect(try shop.daemon.ask("GET", "/sync/full", token: shop.till).status == 401)
+        #expect(try shop.daemon.ask("GET", "/sync/full?entities=vats", token: stays).status == 200)
+        #expect(try !shop.daemon.tidings("device", "list").contains("till"))
+    }
+
+    @Test func anErasedBusinessIsGone() throws {
+        let shop = try StreamTests.Shop()
+        let other = try StreamTests.Shop.second(in: shop)
+        try shop.daemon.sql(
+            """
+            INSERT INTO parties(business_id, type, name, phone) VALUES
+              (\(shop.business), 'customer', 'Erika Mustermann', '555-0199'), (\(other.business), 'customer', 'Bob', '1');
+            INSERT INTO products(id, business_id, name) VALUES (1, \(shop.business), 'Tea');
+            INSERT INTO product_variants(id, business_id, product_id, name) VALUES (1, \(shop.business), 1, 'Tea');
+            INSERT INTO warehouses(id, business_id, name, code) VALUES (1, \(shop.business), 'W', 'W');
+            INSERT INTO sales(id, business_id, warehouse_id, invoice_number) VALUES (1, \(shop.business), 1, 'I1');
+            INSERT INTO sale_items(business_id, sale_id, variant_id, quantity, unit_price)
+              VALUES (\(shop.business), 1, 1, '2', '3.00');
+            """)
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        #expect(try stream.next("ready") != nil)
+        try shop.daemon.tidings("business", "erase", "\(shop.business)", "--yes")
+        #expect(try stream.next("bye", within: 30)?.json["reason"] as? String == "revoked")
+        #expect(try shop.daemon.ask("GET", "/sync/full", token: shop.till).status == 401)
+        #expect(try shop.daemon.sql("SELECT count(*) FROM parties;") == "1")
+        let tables = "products product_variants warehouses sales sale_items stocks".split(separator: " ")
+        for table in tables {
+            #expect(try shop.daemon.sql("SELECT count(*) FROM \(table);") == "0", "\(table)")
+        }
+        #expect(try shop.daemon.ask("GET", "/sync/full", token: other.till).status == 200)
+        #expect(throws: (any Error).self) {
+            try shop.daemon.tidings("business", "erase", "\(other.business)")
+        }
+    }
+}
+
+extension StreamTests.Shop {
+    /// Another business of the same daemon.
+    fileprivate static func second(in shop: Self) throws -> (business: Int, till: String) {
+        let (id, owner) = try shop.daemon.newBusiness()
+        return (id, try shop.daemon.register("other", by: owner))
+    }
+}
