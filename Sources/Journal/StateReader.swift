@@ -39,7 +39,7 @@ public protocol StateReader: AnyObject {
 
     /// One live record; nil when the business has none of that id.
     ///
-    /// - Parameter fields: Only these of the entity's own fields; nil: all.
+    /// - Parameter fields: Only these of the entity's fields and embedded children; nil: all.
     func record(
         _ id: Key, of entity: EntityNumber, business: BusinessID, fields: [String]?
     ) throws -> SingleRecord?

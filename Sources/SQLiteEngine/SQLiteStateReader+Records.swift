@@ -67,7 +67,8 @@ extension SQLiteStateReader {
         guard let fields else { return try encoder(of: entity, db) }
         guard var definition = catalogue[entity] else { return nil }
         definition.fields.removeAll { !fields.contains($0.name) }
-        return try RecordEncoder(definition, db)
+        definition.embeds.removeAll { !fields.contains($0.name) }
+        return try RecordEncoder.make(definition, db)
     }
 
     /// One live record of a business; nil when there is none.
@@ -94,6 +95,6 @@ extension SQLiteStateReader {
 
     /// Reads in one snapshot, whose head is named.
     private func inSnapshot<Value>(_ read: (Database, Head) throws -> Value) throws -> Value {
-        try current().inDatabase { db in try db.snapshot { try read(db, try journal.head()) } }
+        try current().inDatabase { db in try db.snapshot { try read(db, try openedHead()) } }
     }
 }

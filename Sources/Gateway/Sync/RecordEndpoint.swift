@@ -13,10 +13,6 @@ extension Reception {
             guard let definition = services.catalogue[entity], grant.abilities.mayRead(definition.name) else {
                 throw Refused.forbidden
             }
-            guard call.request.target.value("embed") == nil else {
-                throw Refused.invalid(
-                    "embed", "The selected embed is invalid: \(definition.name) embeds nothing.")
-            }
             let fields = try FieldSelection(call.request.target, of: definition)
             guard let key = Key(id, kind: definition.keyKind) else { throw Refused.notFound }
             let services = services
@@ -40,7 +36,7 @@ extension Reception {
     }
 }
 
-/// `fields=name,price`: which of an entity's fields are wanted. A value.
+/// `fields=name,price` and `embed=links`: which of an entity's fields and children are wanted. A value.
 struct FieldSelection: Hashable, Sendable {
     /// In every record, whatever is asked for.
     private static let always: Set<String> = ["id", "version", "created_at", "updated_at"]
@@ -49,17 +45,26 @@ struct FieldSelection: Hashable, Sendable {
     let columns: [String]?
 
     init(_ target: RequestTarget, of entity: EntityDefinition) throws(Refused) {
-        guard let text = target.value("fields") else {
-            columns = nil
-            return
-        }
-        let wanted = Set(text.split(separator: ",").map(String.init)).subtracting(Self.always)
-        let known = entity.fields.map(\.name)
-        if let stranger = wanted.subtracting(known).min() {
+        let (fields, children) = (entity.fields.map(\.name), entity.embeds.map(\.name))
+        let named = try Self.names(target, "fields", among: fields + children, of: entity)
+        let embedded = try Self.names(target, "embed", among: children, of: entity)
+        // Either narrows alone: chosen fields bring no children along, chosen children leave the fields whole.
+        let wanted = (named ?? Set(fields + (embedded == nil ? children : []))).union(embedded ?? [])
+        let all = fields + children
+        columns = wanted.count == all.count ? nil : all.filter(wanted.contains)
+    }
+
+    private static func names(
+        _ target: RequestTarget, _ parameter: String, among known: [String], of entity: EntityDefinition
+    ) throws(Refused) -> Set<String>? {
+        guard let text = target.value(parameter) else { return nil }
+        let names = Set(text.split(separator: ",").map(String.init)).subtracting(always)
+        if let stranger = names.subtracting(known).min() {
             throw .invalid(
-                "fields", "The selected fields are invalid: \(entity.name) has no \(stranger.prefix(64)).")
+                parameter,
+                "The selected \(parameter) is invalid: \(entity.name) has no \(stranger.prefix(64)).")
         }
-        columns = wanted.count == known.count ? nil : known.filter(wanted.contains)
+        return names
     }
 }
 
