@@ -48,7 +48,7 @@ struct FieldSelection: Hashable, Sendable {
         let (fields, children) = (entity.fields.map(\.name), entity.embeds.map(\.name))
         let named = try Self.names(target, "fields", among: fields + children, of: entity)
         let embedded = try Self.names(target, "embed", among: children, of: entity)
-        // Either narrows alone: chosen fields bring no children along, chosen children leave the fields whole.
+        // Chosen fields bring no children along; chosen children leave the fields whole.
         let wanted = (named ?? Set(fields + (embedded == nil ? children : []))).union(embedded ?? [])
         let all = fields + children
         columns = wanted.count == all.count ? nil : all.filter(wanted.contains)
