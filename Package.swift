@@ -185,7 +185,7 @@ let package = Package(
             dependencies: [
                 "Domain", "Settings", "TidingsTesting", "tidings", "tidings-bench", "tidings-load",
             ],
-            exclude: ["Writers", "Clients"],
+            exclude: ["Writers", "Clients", "thresholds.json"],
             swiftSettings: house),
         .testTarget(
             name: "ClientTests",

@@ -5,18 +5,16 @@
 public import Domain
 import Lanes
 
-/// Who a stream belongs to. Immutable.
+/// Who a stream belongs to, within its business. Immutable.
 public final class StreamIdentity: Sendable {
     public let device: String
     public let token: TokenID
-    public let business: BusinessID
     public let address: String
     public let agent: String
 
-    public init(device: String, token: TokenID, business: BusinessID, address: String, agent: String) {
+    public init(device: String, token: TokenID, address: String, agent: String) {
         self.device = device
         self.token = token
-        self.business = business
         self.address = address
         self.agent = agent
     }
@@ -49,6 +47,9 @@ final class DeviceStream: ByteStreamOwner {
     private var outboxOffset: Int32 = 0
     var indexInTail: Int32 = 0
     var indexInShard: Int32 = 0
+    /// Where its wheel has it; a slot below 0: nowhere.
+    var wheelSlot: Int32 = -1
+    var wheelIndex: Int32 = 0
     /// Seconds of the shard's clock.
     let openedAt: Int32
     private(set) var lastWrite: Int32
@@ -67,7 +68,7 @@ final class DeviceStream: ByteStreamOwner {
     init(_ request: StreamRequest, id: StreamID, stream: any ByteStream, shard: Shard, tail: Tail) {
         self.id = id
         identity = request.identity
-        entities = request.entities
+        entities = request.scope.entities
         self.stream = stream
         self.shard = shard
         self.tail = tail

@@ -17,19 +17,40 @@ struct HeartbeatWheel {
     /// Starts a stream anywhere within its first period, so that streams which came together do not beat
     /// together.
     mutating func add(_ stream: DeviceStream, now: Int) {
-        slots[(now + Int(stream.id.rawValue % UInt64(period))) % period].append(stream)
+        put(stream, in: now + Int(stream.id.rawValue % UInt64(period)))
     }
 
     /// Takes out everyone whose slot this second is. The caller puts back whoever is still open.
     mutating func take(at now: Int) -> [DeviceStream] {
         let slot = now % period
-        defer { slots[slot] = [] }
-        return slots[slot]
+        let due = slots[slot]
+        slots[slot] = []
+        for stream in due { stream.wheelSlot = -1 }
+        return due
     }
 
     /// Leaves a stream in the slot of this second, for the rest of it.
-    mutating func hold(_ stream: DeviceStream, at now: Int) { slots[now % period].append(stream) }
+    mutating func hold(_ stream: DeviceStream, at now: Int) { put(stream, in: now) }
 
     /// Puts a stream back where its last write belongs.
-    mutating func putBack(_ stream: DeviceStream) { slots[Int(stream.lastWrite) % period].append(stream) }
+    mutating func putBack(_ stream: DeviceStream) { put(stream, in: Int(stream.lastWrite)) }
+
+    /// O(1). A stream that is over is kept by nothing.
+    mutating func remove(_ stream: DeviceStream) {
+        guard stream.wheelSlot >= 0 else { return }
+        let (slot, index) = (Int(stream.wheelSlot), Int(stream.wheelIndex))
+        let last = slots[slot].removeLast()
+        if last !== stream {
+            slots[slot][index] = last
+            last.wheelIndex = Int32(index)
+        }
+        stream.wheelSlot = -1
+    }
+
+    private mutating func put(_ stream: DeviceStream, in second: Int) {
+        let slot = second % period
+        stream.wheelSlot = Int32(slot)
+        stream.wheelIndex = Int32(slots[slot].count)
+        slots[slot].append(stream)
+    }
 }

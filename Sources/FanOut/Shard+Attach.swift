@@ -12,7 +12,7 @@ public import Lanes
 /// A till that wants a stream.
 public struct StreamRequest: Sendable {
     public var identity: StreamIdentity
-    public var entities: EntitySet
+    public var scope: Scope
     /// Nil: no position was presented.
     public var presented: PresentedToken?
     /// The HTTP head of the answer, sent with the first event.
@@ -21,11 +21,11 @@ public struct StreamRequest: Sendable {
     public var onReady: (@Sendable () -> Void)?
 
     public init(
-        identity: StreamIdentity, entities: EntitySet, presented: PresentedToken?, head: [UInt8],
+        identity: StreamIdentity, scope: Scope, presented: PresentedToken?, head: [UInt8],
         onReady: (@Sendable () -> Void)? = nil
     ) {
         self.identity = identity
-        self.entities = entities
+        self.scope = scope
         self.presented = presented
         self.head = head
         self.onReady = onReady
@@ -36,12 +36,12 @@ extension Shard {
     /// Takes over a socket whose request asked for a stream.
     public func attach(_ request: StreamRequest, stream: any ByteStream, id: StreamID) {
         if drain != nil { return turnAway(request, stream, .drain) }
-        switch roster.admit(id, request.identity, shard: index) {
+        switch roster.admit(id, request.identity, of: request.scope.business, shard: index) {
         case .tooMany(let ofDevice): return turnAway(request, stream, ofDevice ? .limit : .overload)
         case .inPlaceOf(let other, let shard): supersede(other, shard: shard)
         case .welcome: break
         }
-        let key = TailKey(business: request.identity.business, entities: request.entities)
+        let key = TailKey(business: request.scope.business, entities: request.scope.entities)
         let tail = tail(for: key)
         if tail.key != key { counts.narrowedStreams += 1 }
         let device = DeviceStream(request, id: id, stream: stream, shard: self, tail: tail)

@@ -23,6 +23,7 @@ public enum EndReason: Hashable, Sendable {
 
 /// What a stream was, told once it is over. Immutable.
 public struct StreamEnded: Sendable {
+    public let business: BusinessID
     public let identity: StreamIdentity
     public let reason: EndReason
     /// What the client presented; nil: nothing that can be read.
@@ -127,7 +128,8 @@ extension Shard {
         stream.dropOutbox()
         counts.closed[reason.label, default: 0] += 1
         onEnd?(stream.ended(reason))
-        roster.remove(stream.id, stream.identity)
+        roster.remove(stream.id, stream.identity, of: stream.tail.key.business)
+        wheel.remove(stream)
         stream.tail.remove(stream)
         if stream.tail.streams.isEmpty { stream.tail.emptySince = seconds }
         let last = streams.removeLast()
@@ -169,7 +171,8 @@ extension Shard {
 extension DeviceStream {
     fileprivate func ended(_ reason: EndReason) -> StreamEnded {
         StreamEnded(
-            identity: identity, reason: reason, from: begunAt, to: state.reached.seq,
+            business: tail.key.business, identity: identity, reason: reason, from: begunAt,
+            to: state.reached.seq,
             records: Int(recordsSent), bytes: bytesSent, seconds: shard.seconds - Int(openedAt))
     }
 }

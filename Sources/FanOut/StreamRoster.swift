@@ -82,12 +82,14 @@ public final class StreamRoster: Sendable {
     public var total: Int { book.withLock { $0.total } }
 
     /// Enters a stream, or says why not.
-    public func admit(_ stream: StreamID, _ identity: StreamIdentity, shard: Int) -> Admission {
+    public func admit(
+        _ stream: StreamID, _ identity: StreamIdentity, of business: BusinessID, shard: Int
+    ) -> Admission {
         let limits = limits.withLock { $0 }
         func isOver(_ count: Int, _ limit: Int) -> Bool { limit > 0 && count >= limit }
         return book.withLock { book in
             if isOver(book.total, limits.total)
-                || isOver(book.ofBusiness[identity.business] ?? 0, limits.perBusiness)
+                || isOver(book.ofBusiness[business] ?? 0, limits.perBusiness)
                 || isOver(book.ofAddress[identity.address] ?? 0, limits.perAddress)
             {
                 return .tooMany(ofDevice: false)
@@ -98,7 +100,7 @@ public final class StreamRoster: Sendable {
                 admission = .inPlaceOf(gone.stream, shard: Int(gone.shard))
             }
             book.total += 1
-            book.ofBusiness[identity.business, default: 0] += 1
+            book.ofBusiness[business, default: 0] += 1
             book.ofAddress[identity.address, default: 0] += 1
             let entry = Entry(stream: stream, shard: Int32(shard))
             if book.ofDevice[identity.token]?.others.append(entry) == nil {
@@ -109,10 +111,10 @@ public final class StreamRoster: Sendable {
     }
 
     /// Strikes a stream that was admitted.
-    public func remove(_ stream: StreamID, _ identity: StreamIdentity) {
+    public func remove(_ stream: StreamID, _ identity: StreamIdentity, of business: BusinessID) {
         book.withLock { book in
             book.total -= 1
-            Self.decrease(&book.ofBusiness, identity.business)
+            Self.decrease(&book.ofBusiness, business)
             Self.decrease(&book.ofAddress, identity.address)
             if book.ofDevice[identity.token]?.remove(stream) == false { book.ofDevice[identity.token] = nil }
         }

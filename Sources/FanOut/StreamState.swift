@@ -31,7 +31,6 @@ public struct StreamState: Sendable {
         case closing
     }
 
-    public internal(set) var phase = Phase.opening
     /// The newest place the client was told: the id of a heartbeat.
     public internal(set) var reached: Mark
     /// Where its database read ended; beyond `reached` when the last page was empty.
@@ -40,6 +39,7 @@ public struct StreamState: Sendable {
     public internal(set) var next = 0
     /// Records sent before the first `ready`.
     public internal(set) var replayed: Int32 = 0
+    public internal(set) var phase = Phase.opening
     private var wasReady = false
 
     public init(at mark: Mark) { reached = mark }

@@ -22,6 +22,8 @@ final class Reception: Responder {
     private var nextNumber = 0
     private lazy var overload = Overload(self)
     private(set) var counts = RequestCounts()
+    /// The tills of a fleet have few different programs.
+    var agents = SharedTexts()
     /// Itself, for answers from other lanes. Set once, at start.
     var own: Confined<Reception>?
 

@@ -80,7 +80,8 @@ final class SyncLog: Sendable {
     func add(_ stream: StreamEnded) {
         let who = stream.identity
         let grant = Grant(
-            token: who.token, business: who.business, device: DeviceID(who.device), abilities: Abilities([]))
+            token: who.token, business: stream.business, device: DeviceID(who.device),
+            abilities: Abilities([]))
         add(
             SyncLogEntry(
                 at: clock.now, kind: .stream, grant: grant, from: stream.from, to: stream.to,

@@ -73,34 +73,39 @@ import Testing
 
 @Suite struct RosterTests {
     /// A device has one token.
-    static func identity(_ device: String, business: Int64 = 1) -> StreamIdentity {
+    static func identity(_ device: String) -> StreamIdentity {
         StreamIdentity(
-            device: device, token: TokenID(Int64(device.hashValue)), business: BusinessID(business),
-            address: "127.0.0.1", agent: "")
+            device: device, token: TokenID(Int64(device.hashValue)), address: "127.0.0.1", agent: "")
     }
+
+    static let shop = BusinessID(1)
+    static let other = BusinessID(2)
 
     @Test func theNewcomerIsTurnedAwayUnlessAnOldPeerIsSilent() {
         let roster = StreamRoster(limits: StreamLimits(total: 0, perBusiness: 0, perDevice: 2, perAddress: 0))
         let till = Self.identity("till")
-        #expect(roster.admit(StreamID(1), till, shard: 0) == .welcome)
-        #expect(roster.admit(StreamID(2), till, shard: 1) == .welcome)
-        #expect(roster.admit(StreamID(3), till, shard: 0) == .tooMany(ofDevice: true))
-        #expect(roster.admit(StreamID(4), Self.identity("other"), shard: 0) == .welcome)
+        #expect(roster.admit(StreamID(1), till, of: Self.shop, shard: 0) == .welcome)
+        #expect(roster.admit(StreamID(2), till, of: Self.shop, shard: 1) == .welcome)
+        #expect(roster.admit(StreamID(3), till, of: Self.shop, shard: 0) == .tooMany(ofDevice: true))
+        #expect(roster.admit(StreamID(4), Self.identity("other"), of: Self.shop, shard: 0) == .welcome)
         roster.mark(StreamID(2), till, silent: true)
-        #expect(roster.admit(StreamID(5), till, shard: 0) == .inPlaceOf(StreamID(2), shard: 1))
-        roster.remove(StreamID(2), till)
-        roster.remove(StreamID(1), till)
-        #expect(roster.admit(StreamID(6), till, shard: 0) == .welcome)
+        #expect(roster.admit(StreamID(5), till, of: Self.shop, shard: 0) == .inPlaceOf(StreamID(2), shard: 1))
+        roster.remove(StreamID(2), till, of: Self.shop)
+        roster.remove(StreamID(1), till, of: Self.shop)
+        #expect(roster.admit(StreamID(6), till, of: Self.shop, shard: 0) == .welcome)
         #expect(roster.total == 3)
     }
 
     @Test func everyLimitIsHeld() {
         let roster = StreamRoster(limits: StreamLimits(total: 3, perBusiness: 2, perDevice: 0, perAddress: 0))
-        #expect(roster.admit(StreamID(1), Self.identity("a"), shard: 0) == .welcome)
-        #expect(roster.admit(StreamID(2), Self.identity("b"), shard: 0) == .welcome)
-        #expect(roster.admit(StreamID(3), Self.identity("c"), shard: 0) == .tooMany(ofDevice: false))
-        #expect(roster.admit(StreamID(3), Self.identity("c", business: 2), shard: 0) == .welcome)
+        #expect(roster.admit(StreamID(1), Self.identity("a"), of: Self.shop, shard: 0) == .welcome)
+        #expect(roster.admit(StreamID(2), Self.identity("b"), of: Self.shop, shard: 0) == .welcome)
         #expect(
-            roster.admit(StreamID(4), Self.identity("d", business: 2), shard: 0) == .tooMany(ofDevice: false))
+            roster.admit(StreamID(3), Self.identity("c"), of: Self.shop, shard: 0)
+                == .tooMany(ofDevice: false))
+        #expect(roster.admit(StreamID(3), Self.identity("c"), of: Self.other, shard: 0) == .welcome)
+        #expect(
+            roster.admit(StreamID(4), Self.identity("d"), of: Self.other, shard: 0)
+                == .tooMany(ofDevice: false))
     }
 }

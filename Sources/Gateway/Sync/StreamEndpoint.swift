@@ -50,9 +50,9 @@ extension Reception {
         let presented = request.header("last-event-id") ?? request.target.value("sync_token")
         let wanted = StreamRequest(
             identity: StreamIdentity(
-                device: grant.deviceName, token: grant.token, business: grant.business,
-                address: call.address, agent: request.agent),
-            entities: scope.entities, presented: presented.flatMap { $0.isEmpty ? nil : SyncToken.parse($0) },
+                device: grant.deviceName, token: grant.token, address: call.address,
+                agent: agents.shared(request.agent)),
+            scope: scope, presented: presented.flatMap { $0.isEmpty ? nil : SyncToken.parse($0) },
             head: head, onReady: onReady)
         let id = services.nextStreamID()
         shard.with(stream as AnyObject) { shard, stream in
