@@ -15,14 +15,16 @@ final class Child {
     /// - Parameter core: Where it may run, with all its threads; nil or a core that is not there: anywhere.
     init(_ program: String, _ arguments: [String], core: Int? = nil) throws {
         process = Process()
-        if let core, core < Child.coreCount, FileManager.default.isExecutableFile(atPath: "/usr/bin/taskset")
-        {
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/taskset")
-            process.arguments = ["-c", "\(core)", program] + arguments
-        } else {
-            process.executableURL = URL(fileURLWithPath: program)
-            process.arguments = arguments
+        var command = [program] + arguments
+        if let core, core < Child.coreCount, Self.isThere("/usr/bin/taskset") {
+            command = ["/usr/bin/taskset", "-c", "\(core)"] + command
         }
+        // Whoever ends the bench ends what it started.
+        if Self.isThere("/usr/bin/setpriv") {
+            command = ["/usr/bin/setpriv", "--pdeathsig", "TERM"] + command
+        }
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         let (outPipe, inPipe) = (Pipe(), Pipe())
         process.standardOutput = outPipe
         process.standardInput = inPipe
@@ -36,6 +38,10 @@ final class Child {
         try? input.close()
         if process.isRunning { kill(pid, SIGKILL) }
         process.waitUntilExit()
+    }
+
+    private static func isThere(_ program: String) -> Bool {
+        FileManager.default.isExecutableFile(atPath: program)
     }
 
     static let coreCount = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))

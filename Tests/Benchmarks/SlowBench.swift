@@ -21,7 +21,8 @@ struct SlowBench: ParsableCommand {
         let layout = Layout(streams: (readers + sleepers) * channels, channels: channels)
         for _ in 0..<options.rounds {
             for rig in try Arena.rigs(
-                options, layout, settings: ["stream.slow_age=3s", "stream.heartbeat=2s"])
+                options, layout,
+                settings: ["stream.slow_age=3s", "stream.slow_size=256KiB", "stream.heartbeat=2s"])
             where !(rig is FloorRig) {
                 let alone = try measure(rig, channels, readers, 0)
                 let found = try measure(rig, channels, readers, sleepers)
@@ -48,9 +49,9 @@ struct SlowBench: ParsableCommand {
         }
         let crowd = try Crowd(rig, parts)
         let before = rig.usage
-        // 20 KB a message and business: each sleeper is owed a megabyte and a half.
+        // 20 KB a message and business: each sleeper is owed 600 KB.
         let publishing = Publishing(
-            count: options.size(75, smoke: 3) * channels, rate: options.smoke ? 40 : 75, channels: channels,
+            count: options.size(30, smoke: 3) * channels, rate: options.smoke ? 40 : 30, channels: channels,
             bulk: options.size(40, smoke: 2))
         let expected = publishing.count * readers * rig.stamps(publishing)
         let publisher = try rig.publish(publishing)
