@@ -59,7 +59,7 @@ struct CallsBench: ParsableCommand {
         }
         guard isAttached != nil else { throw SocketFailure(description: "strace may not look") }
         let received = try work()
-        kill(strace.pid, SIGINT)
+        kill(strace.pid, SIGTERM)
         try? strace.finish()
         var calls: [String: Int] = [:]
         for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n") {
