@@ -2,6 +2,7 @@
 // line of JSON.
 
 import ArgumentParser
+import Events
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,4 +14,6 @@ struct Bench: ParsableCommand {
         ])
 }
 
+// What is started here must hear its signals, also when whoever started this has them blocked.
+SignalTrap.prepareProcess()
 Bench.main()
