@@ -1,5 +1,5 @@
-// System calls of the loop for each delivery, counted by strace: one `send` and next to nothing else. The clock's
-// figures drift with the machine; this one does not.
+// System calls of the loop for each delivery, counted by strace: one `send` and next to nothing else. The
+// clock's figures drift with the machine; this one does not.
 
 import ArgumentParser
 import Foundation
