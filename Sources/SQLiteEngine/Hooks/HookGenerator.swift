@@ -49,7 +49,8 @@ public struct HookGenerator: Sendable {
                 ))
         }
         let newLife = [parts.journalLife(otherwise: "1")] + parts.writeBack
-        // A row that is changed and was never journaled was there before its table was hooked: known, not new.
+        // A row that is changed and was never journaled was there before its table was hooked:
+        // known, not new.
         let life =
             [parts.journalLife(otherwise: "CASE WHEN \(parts.isAnotherLife) THEN 1 ELSE 5 END")]
             + parts.writeBack
