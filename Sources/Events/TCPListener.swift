@@ -138,7 +138,8 @@ import Lanes
     }
 
     private func refused(_ error: Int32) {
-        guard error == EMFILE || error == ENFILE else { return }
+        // Whatever else went wrong concerns one peer; the next is taken at the next turn.
+        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error) else { return }
         exhaustions += 1
         if reserve >= 0 {
             Glibc.close(reserve)

@@ -14,8 +14,12 @@ public struct RetryPlan: Hashable, Sendable {
     public init() {}
 
     /// For a server that holds `streams`: they would return over the time it needs for as many.
-    public func milliseconds(streams: Int, random: inout any RandomNumberGenerator) -> Int {
-        let spread = max(spreadMilliseconds, streams * 1_000 / max(1, returnsPerSecond))
+    ///
+    /// - Parameter atLeast: Over this long in any case.
+    public func milliseconds(
+        streams: Int, over atLeast: Int = 0, random: inout any RandomNumberGenerator
+    ) -> Int {
+        let spread = max(atLeast, spreadMilliseconds, streams * 1_000 / max(1, returnsPerSecond))
         return baseMilliseconds + Int(random.next(upperBound: UInt64(spread)))
     }
 

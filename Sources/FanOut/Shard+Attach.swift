@@ -139,6 +139,7 @@ extension Shard {
     /// The tail cannot serve it: pages from where it stands.
     private func fallBack(_ stream: DeviceStream) {
         guard let through else { return }
+        if !stream.isNarrowed { counts.falls += 1 }
         stream.state.phase = .backlog
         stream.pageToken = events.settledToken(stream.scope, through.epoch, stream.state.position)
         readPage(stream)

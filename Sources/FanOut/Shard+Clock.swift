@@ -46,9 +46,10 @@ extension Shard {
         stream.send([frame])
     }
 
-    /// Up to a tenth shorter than configured, by stream, so that a fleet does not turn over at once.
+    /// Shorter than configured by a part that differs from stream to stream.
     private func lifetime(of stream: DeviceStream) -> Int {
-        settings.lifetimeSeconds - Int(stream.id.rawValue % UInt64(max(1, settings.lifetimeSeconds / 10)))
+        let spread = settings.lifetimeSeconds * settings.lifetimeJitterPercent / 100
+        return max(1, settings.lifetimeSeconds - Int(stream.id.rawValue % UInt64(spread + 1)))
     }
 
     private func isTooSlow(_ stream: DeviceStream) -> Bool {
@@ -78,7 +79,10 @@ extension Shard {
         case .opening, .joining, .closing: return nil
         case .parked: return events.parkedHeartbeat(now: now)
         case .backlog:
-            guard stream.isGreeted, let token = stream.pageToken else { return nil }
+            // Behind an empty page nothing was written that it could stand at; the next turn can.
+            guard stream.isGreeted, stream.state.ahead == nil, let token = stream.pageToken else {
+                return nil
+            }
             let to = Mark(seq: token.pos, nonce: token.nonce)
             let from = stream.state.reached.seq
             stream.state.reached = to

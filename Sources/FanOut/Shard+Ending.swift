@@ -36,7 +36,9 @@ public struct StreamEnded: Sendable {
 
 /// A shard on its way out.
 struct Drain {
-    var closesPerTick: Int
+    let closesPerTick: Double
+    /// How many may be closed now. A slow pace earns less than one a tick.
+    var credit = 1.0
     var done: @Sendable () -> Void
 }
 
@@ -70,7 +72,10 @@ extension Shard {
         case .limit: RetryPlan.long(600_000, random: &random)
         case .superseded: RetryPlan.long(3_600_000, random: &random)
         case .credential, .revoked: RetryPlan.long(60_000, random: &random)
-        case .drain, .lifetime, .slow, .overload:
+        case .drain:
+            settings.retry.milliseconds(
+                streams: roster.total, over: settings.drainMilliseconds, random: &random)
+        case .lifetime, .slow, .overload:
             settings.retry.milliseconds(streams: roster.total, random: &random)
         }
     }
@@ -144,18 +149,21 @@ extension Shard {
     ///
     /// - Parameter closesPerSecond: For this shard.
     /// - Parameter done: Called on the loop when the last stream is gone; at once when there is none.
-    public func drain(closesPerSecond: Int, done: @Sendable @escaping () -> Void) {
+    public func drain(closesPerSecond: Double, done: @Sendable @escaping () -> Void) {
         guard drain == nil else { return }
-        drain = Drain(closesPerTick: max(1, closesPerSecond / 10), done: done)
+        drain = Drain(closesPerTick: closesPerSecond / 10, done: done)
         for tail in tails.values { wake(tail, everyone: true) }
         if streams.isEmpty { return done() }
         drainSome()
     }
 
     private func drainSome() {
-        guard let drain, let own, !streams.isEmpty else { return }
-        let told = streams.lazy.filter { $0.state.phase != .closing }.prefix(drain.closesPerTick)
-        let lot = told.isEmpty ? Array(streams.prefix(drain.closesPerTick)) : Array(told)
+        guard var now = drain, let own, !streams.isEmpty else { return }
+        let count = Int(now.credit)
+        now.credit += now.closesPerTick - Double(count)
+        drain = now
+        let told = streams.lazy.filter { $0.state.phase != .closing }.prefix(count)
+        let lot = told.isEmpty ? Array(streams.prefix(count)) : Array(told)
         for stream in lot {
             // Whoever could not take its `bye` is cut when nobody else is left to be told.
             if stream.state.phase == .closing {

@@ -27,6 +27,10 @@ public struct ShardSettings: Sendable {
     public var slowSecondsMax = 30
     /// 0: streams live until something ends them.
     public var lifetimeSeconds = 0
+    /// By how much lifetimes differ, so that a fleet does not turn over at once.
+    public var lifetimeJitterPercent = 20
+    /// Over how long clients of a draining gateway are told to return.
+    public var drainMilliseconds = 10_000
     public var retry = RetryPlan()
 
     public init() {}

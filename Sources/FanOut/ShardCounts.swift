@@ -22,6 +22,8 @@ public struct ShardCounts: Sendable {
     public var sharedReads = 0
     /// Streams served from a whole-business tail because the business has too many entity sets.
     public var narrowedStreams = 0
+    /// Times a stream had fallen behind its tail and read pages again.
+    public var falls = 0
     public var wireLatency = LatencyTally()
 
     public init() {}
@@ -37,6 +39,7 @@ public struct ShardCounts: Sendable {
         sum.pageReads += other.pageReads
         sum.sharedReads += other.sharedReads
         sum.narrowedStreams += other.narrowedStreams
+        sum.falls += other.falls
         sum.wireLatency += other.wireLatency
     }
 }

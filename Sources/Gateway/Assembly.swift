@@ -19,6 +19,18 @@ struct NoHead: Error, CustomStringConvertible {
     var description: String { "the journal could not be opened: \(why)" }
 }
 
+/// A file of the gateway's could not be used.
+struct BadFile: Error, CustomStringConvertible {
+    let path: String
+    let why: any Error
+    var description: String { "\(path): \(why)" }
+
+    /// Runs `open`; what it throws names the file.
+    static func naming<Value>(_ path: String, _ open: () throws -> Value) throws -> Value {
+        do { return try open() } catch { throw BadFile(path: path, why: error) }
+    }
+}
+
 /// The parts of a gateway, made and joined.
 struct Assembly {
     let configuration: Configuration
@@ -42,9 +54,11 @@ struct Assembly {
 
         registryLane = WorkerLane(name: "registry")
         let credentials = CredentialBook()
-        let opened = try Registry(
-            path: configuration.database.gatewayPath, clock: clock, book: credentials,
-            sanctum: SanctumLayout(configuration))
+        let opened = try BadFile.naming(configuration.database.gatewayPath) {
+            try Registry(
+                path: configuration.database.gatewayPath, clock: clock, book: credentials,
+                sanctum: SanctumLayout(configuration))
+        }
         let service = opened.service
         let observations = Observations()
         observations.resume(try opened.observations(.wall))
@@ -54,9 +68,11 @@ struct Assembly {
 
         let readers = ReaderPool(
             readers: try (0..<configuration.database.readers).map { index in
-                let reader = try SQLiteStateReader(
-                    file: file, catalogue: catalogue, ledger: ledger, clock: clock)
-                return Confined<any StateReader>(reader, to: WorkerLane(name: "reader-\(index)"))
+                let reader = try BadFile.naming(file.path) {
+                    try SQLiteStateReader(file: file, catalogue: catalogue, ledger: ledger, clock: clock)
+                }
+                let lane = WorkerLane(name: "reader-\(index)")
+                return (Confined<any StateReader>(reader, to: lane), lane)
             }, limits: ReadLimits(configuration.limits))
         let retry = RetryPlan(configuration)
         let roster = StreamRoster(limits: StreamLimits(configuration.limits))

@@ -21,6 +21,8 @@ extension ShardSettings {
         slowBytesMax = configuration.stream.slowSize.bytes
         slowSecondsMax = configuration.stream.slowAge.wholeSeconds
         lifetimeSeconds = configuration.stream.lifetime.wholeSeconds
+        lifetimeJitterPercent = configuration.stream.lifetimeJitterPercent
+        drainMilliseconds = configuration.drain.window.milliseconds
         self.retry = retry
     }
 }
@@ -44,7 +46,9 @@ extension StreamLimits {
 
 extension ReadLimits {
     init(_ limits: Configuration.Limits) {
-        self.init(answers: limits.readsInFlight, answersPerBusiness: limits.readsInFlightPerBusiness)
+        self.init(
+            answers: limits.readsInFlight, answersPerBusiness: limits.readsInFlightPerBusiness,
+            backlogRecordsPerSecond: limits.backlogRecordsPerSecond)
     }
 }
 

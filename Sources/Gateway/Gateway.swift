@@ -160,7 +160,7 @@ public final class Gateway: Sendable {
             }
             if isFirst { stop(done) }
         }
-        let pace = services.configuration.drain.closesPerSecond / max(1, shards.count)
+        let pace = Double(services.configuration.drain.closesPerSecond) / Double(shards.count)
         for shard in shards {
             shard.post { shard in
                 shard.drain(closesPerSecond: pace) {

@@ -21,6 +21,8 @@ struct ReadLimits: Sendable {
     var answersPerBusiness: Int
     /// Pages of streams that catch up.
     var backlog = 16_384
+    /// What those pages may hold together in a second.
+    var backlogRecordsPerSecond = 100_000
 }
 
 /// Reads of the state index on worker lanes. From any lane.
@@ -40,19 +42,25 @@ final class ReaderPool: PageSource {
         /// Answers of each business that run or wait, and of all.
         var ofBusiness: [BusinessID: Int] = [:]
         var inFlight = 0
+        var budget: RecordBudget
+        /// Somebody will look again when there is budget.
+        var isPaused = false
         /// Readers with nothing to do.
         var idle: [Int]
     }
 
     private let readers: [Confined<any StateReader>]
+    private let lanes: [WorkerLane]
     private let queues: Mutex<Queues>
     private let limits: ReadLimits
 
-    /// - Parameter readers: At least one, each on a lane of its own.
-    init(readers: [Confined<any StateReader>], limits: ReadLimits) {
-        self.readers = readers
+    /// - Parameter readers: At least one, each with the lane of its own on which it lives.
+    init(readers: [(reader: Confined<any StateReader>, lane: WorkerLane)], limits: ReadLimits) {
+        self.readers = readers.map(\.reader)
+        lanes = readers.map(\.lane)
         self.limits = limits
-        queues = Mutex(Queues(idle: Array(readers.indices)))
+        let budget = RecordBudget(perSecond: limits.backlogRecordsPerSecond, now: .now)
+        queues = Mutex(Queues(budget: budget, idle: Array(readers.indices)))
     }
 
     /// How many reads wait.
@@ -83,20 +91,49 @@ final class ReaderPool: PageSource {
         if let reader { run(on: reader) }
     }
 
+    private enum Turn {
+        case read(Read, isAnswer: Bool)
+        /// Nothing to do; with a duration: look again then.
+        case rest(Duration?)
+    }
+
     /// Takes reads as long as there are some: one a turn, answers first.
     private func run(on index: Int) {
         readers[index].post { [self] reader in
-            let next = queues.withLock { queues -> (read: Read, isAnswer: Bool)? in
-                if let answer = queues.answers.popFirst() { return (answer, true) }
-                if let page = queues.backlog.popFirst() { return (page, false) }
-                queues.idle.append(index)
-                return nil
+            switch queues.withLock({ next(&$0, for: index) }) {
+            case .read(let read, let isAnswer):
+                read.work(reader)
+                if isAnswer { finished(read.business) }
+                run(on: index)
+            case .rest(let pause):
+                guard let pause else { return }
+                _ = lanes[index].after(pause) { [self] in resume() }
             }
-            guard let (read, isAnswer) = next else { return }
-            read.work(reader)
-            if isAnswer { finished(read.business) }
-            run(on: index)
         }
+    }
+
+    private func next(_ queues: inout Queues, for index: Int) -> Turn {
+        if let answer = queues.answers.popFirst() { return .read(answer, isAnswer: true) }
+        var pause: Duration?
+        if !queues.backlog.isEmpty {
+            pause = queues.budget.pause(now: .now)
+            if pause == nil, let page = queues.backlog.popFirst() { return .read(page, isAnswer: false) }
+        }
+        queues.idle.append(index)
+        guard pause != nil, !queues.isPaused else { return .rest(nil) }
+        queues.isPaused = true
+        return .rest(pause)
+    }
+
+    /// There is budget again: wakes as many readers as pages wait.
+    private func resume() {
+        let woken = queues.withLock { queues -> [Int] in
+            queues.isPaused = false
+            let count = min(queues.idle.count, queues.backlog.count)
+            defer { queues.idle.removeLast(count) }
+            return Array(queues.idle.suffix(count))
+        }
+        for index in woken { run(on: index) }
     }
 
     private func finished(_ business: BusinessID) {
@@ -112,8 +149,12 @@ final class ReaderPool: PageSource {
         completion: @Sendable @escaping (Result<Delta, any Error>) -> Void
     ) {
         do {
-            try submit(.backlog, for: scope.business) { reader in
-                completion(Result { try reader.page(after: token, scope: scope, limit: limit) })
+            try submit(.backlog, for: scope.business) { [self] reader in
+                let page = Result { try reader.page(after: token, scope: scope, limit: limit) }
+                if case .success(let delta) = page {
+                    queues.withLock { $0.budget.spend(delta.recordCount) }
+                }
+                completion(page)
             }
         } catch {
             completion(.failure(error))

@@ -8,6 +8,7 @@ import Lanes
 import Logging
 import Registry
 import SQLiteEngine
+import Settings
 import Telemetry
 
 /// The tailer and its surroundings. Lives on the tailer's lane.
@@ -19,6 +20,7 @@ final class Tailing {
     private let checkpointer: Checkpointer?
     private let services: Services
     private var alarm: (any Alarm)?
+    private var fileAlarm: (any Alarm)?
     private var remembered: Head?
     private var failures = FailureLog()
     private var drifted = 0
@@ -43,14 +45,28 @@ final class Tailing {
     func start() {
         tailer.start()
         look()
+        checkFile()
     }
 
     /// Something of our own was committed just now.
     func committed() { tailer.committed() }
 
-    /// Once a second: is it still the same file, what was served last and when, is the WAL too long.
-    private func look() {
+    /// Is it still the same file?
+    private func checkFile() {
         watch.rearm()
+        let status = services.status.tailer
+        do {
+            if status.head != nil, status.failure == nil { try source.checkIdentity() }
+        } catch {
+            services.log.warning("the database was replaced", metadata: ["why": "\(error)"])
+            checkpointer?.forget()
+            tailer.restart()
+        }
+        fileAlarm = lane.after(services.configuration.journal.fileCheck) { [weak self] in self?.checkFile() }
+    }
+
+    /// Once a second: what was served last and when, is the WAL too long.
+    private func look() {
         let status = services.status.tailer
         do {
             if let head = status.head, status.failure == nil {
@@ -61,13 +77,8 @@ final class Tailing {
                     remembered = head
                     services.status.served(head)
                 }
-                try source.checkIdentity()
             }
             try checkpointer?.run()
-        } catch let change as HistoryChanged {
-            services.log.warning("the database was replaced", metadata: ["why": "\(change.why)"])
-            checkpointer?.forget()
-            tailer.restart()
         } catch {
             services.log.error("keeping house failed", metadata: ["error": "\(error)"])
         }
@@ -92,6 +103,7 @@ final class Tailing {
     /// Reads no more, and says that it ended in order.
     func stop() {
         alarm?.cancel()
+        fileAlarm?.cancel()
         tailer.stop()
         guard let head = services.status.tailer.head else { return }
         do {

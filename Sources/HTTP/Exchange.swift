@@ -81,7 +81,9 @@ public final class Exchange: ByteStreamOwner {
     public func head(of response: Response, framed: Bool) -> [UInt8] {
         var response = response
         response.fields += stamp.fields(requestID: requestID)
-        if closesAfter || !framed { response.fields.append(("Connection", "close")) }
+        if (closesAfter || !framed) && !response.closesConnection {
+            response.fields.append(("Connection", "close"))
+        }
         return response.head(framed: framed)
     }
 
@@ -140,7 +142,8 @@ public final class Exchange: ByteStreamOwner {
             case .expectsContinue:
                 enter(.body)
                 let interim = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
-                _ = stream.send(interim.span)
+                // A peer that does not even take this has read nothing of the answers before.
+                guard stream.send(interim.span) == interim.count else { return end() }
                 proceed()
             case .request(let request):
                 self.request = request

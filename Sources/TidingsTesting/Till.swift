@@ -20,6 +20,17 @@ public struct Till {
         /// Entity → id → version.
         public let versions: [String: [String: Int64]]
         public let why: String
+
+        public init(
+            epoch: String, position: Int64, entities: Set<String>, versions: [String: [String: Int64]],
+            why: String
+        ) {
+            self.epoch = epoch
+            self.position = position
+            self.entities = entities
+            self.versions = versions
+            self.why = why
+        }
     }
 
     /// What the position rule says of a range.
@@ -44,6 +55,7 @@ public struct Till {
     public var invariant: (([String: [String: Held]]) -> String?)?
     private var wasReset = false
     private var isReady = false
+    private var greeting = ""
 
     public init(entities: Set<String>) { self.entities = entities }
 
@@ -100,7 +112,10 @@ public struct Till {
     // MARK: Stream
 
     /// A stream was opened with this token (nil: none).
-    public mutating func streamOpened() { isReady = false }
+    public mutating func streamOpened() {
+        isReady = false
+        greeting = ""
+    }
 
     /// What an event means. `missing`: poll until has_more is false.
     public mutating func receive(_ event: StreamEvent) -> Rule {
@@ -118,6 +133,11 @@ public struct Till {
             if event.lastEventID != SyncToken.nullText {
                 complain("reset carries the id \(event.lastEventID)")
             }
+            if !isReady, !greeting.isEmpty, greeting != SyncToken.nullText,
+                data["reason"] as? String != "epoch"
+            {
+                complain("hello carried an id for a position that is not answered")
+            }
             wasReset = true
             return .drop
         case "bye":
@@ -130,13 +150,20 @@ public struct Till {
     }
 
     private mutating func hello(_ event: StreamEvent, _ data: [String: Any]) -> Rule {
+        greeting = event.lastEventID
         if event.lastEventID == SyncToken.nullText { return .drop }
+        if case .token(let parsed) = SyncToken.parse(event.lastEventID),
+            parsed.pos.rawValue != (data["to"] as? NSNumber)?.int64Value
+        {
+            complain("hello's id stands at \(parsed.pos), hello elsewhere")
+        }
         guard let token, hasCopy else { return .drop }
         if event.lastEventID != token { complain("hello carries another id than was presented") }
         return .drop
     }
 
     private mutating func change(_ event: StreamEvent, _ data: [String: Any]) -> Rule {
+        greeting = ""
         let rule = rule(data)
         if event.lastEventID != data["sync_token"] as? String {
             complain("a change's id is not its sync_token")
@@ -173,6 +200,7 @@ public struct Till {
         }
         let rule = rule(data)
         if rule == .apply {
+            if isProvisional { complain("a heartbeat in the middle of a round goes beyond what was written") }
             move(event, data)
             if isReady && !isProvisional { checkpoint(nil, why: "heartbeat") }
         }
@@ -232,7 +260,9 @@ public struct Till {
         }
         if record["deleted_at"] != nil { complain("a live record of \(entity) carries deleted_at") }
         if !seen.insert("\(id)").inserted { complain("\(entity) \(id) stands twice in an answer") }
-        if let held = copy[entity]?["\(id)"], held.version > version { return }
+        if let held = copy[entity]?["\(id)"], held.version > version {
+            return complain("\(entity) \(id) went back from version \(held.version) to \(version)")
+        }
         copy[entity, default: [:]]["\(id)"] = Held(version: version, record: record)
     }
 

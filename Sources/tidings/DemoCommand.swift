@@ -26,6 +26,11 @@ struct DemoCommand: ParsableCommand {
     @Flag(name: .long, help: "Say nothing.")
     var quiet = false
     @OptionGroup var source: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+
+    private struct Said: Encodable {
+        let did: String
+    }
 
     func validate() throws {
         guard rate >= 0, rate <= 10_000 else { throw ValidationError("--rate is 0 to 10000") }
@@ -44,11 +49,15 @@ struct DemoCommand: ParsableCommand {
                 let shop = DemoShop(queue: queue, business: business)
                 guard try shop.isEmpty() else { continue }
                 try shop.seed(products: products, random: &random)
-                if !quiet { Output.line("business \(business): a shop with \(products) products") }
+                try say("business \(business): a shop with \(products) products")
             }
             guard rate > 0 else { return }
             try keepBusy(try DemoWriter(queue: queue, businesses: businesses, random: random))
         }
+    }
+
+    private func say(_ text: String) throws {
+        if !quiet { try output.print(Said(did: text)) { [text] } }
     }
 
     private func keepBusy(_ writer: DemoWriter) throws {
@@ -56,7 +65,7 @@ struct DemoCommand: ParsableCommand {
         var next = Date()
         while end.map({ Date() < $0 }) ?? true {
             let said = try writer.step()
-            if !quiet { Output.line(said) }
+            try say(said)
             next = max(next.addingTimeInterval(1 / rate), Date().addingTimeInterval(-1))
             Thread.sleep(until: next)
         }

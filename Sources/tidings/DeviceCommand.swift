@@ -89,6 +89,11 @@ struct DeviceCommand: ParsableCommand {
         @Option(name: .long, help: "The id of its business.")
         var business: String
         @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let revoked: String
+        }
 
         func run() throws {
             let stores = try Stores(source)
@@ -96,6 +101,7 @@ struct DeviceCommand: ParsableCommand {
                 guard let id = DeviceID(device) else { throw RegistryError.unknownDevice }
                 try stores.registry().revokeDevice(id, business: BusinessID(Key(parsing: business)))
             }
+            try output.print(Shown(revoked: device)) { ["till \(device) is revoked"] }
         }
     }
 

@@ -41,6 +41,11 @@ struct HooksCommand: ParsableCommand {
         @Flag(name: .long, help: "Convert the file to WAL mode first. Nobody else may have it open.")
         var wal = false
         @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let journaled: Int
+        }
 
         func run() throws {
             let stores = try Stores(source)
@@ -55,7 +60,7 @@ struct HooksCommand: ParsableCommand {
                 }
                 bar.clear()
                 let sum = journaled.values.reduce(0, +)
-                Output.line("hooks are in place; \(sum) rows journaled")
+                try output.print(Shown(journaled: sum)) { ["hooks are in place; \(sum) rows journaled"] }
             }
         }
     }
@@ -109,10 +114,16 @@ struct HooksCommand: ParsableCommand {
             abstract: "Take hooks, journal and state index out again. Tills will have to download in full.")
 
         @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let removed = true
+        }
 
         func run() throws {
             let stores = try Stores(source)
             try Stores.complaining { try HooksCommand.installer(stores).remove() }
+            try output.print(Shown()) { ["hooks, journal and state index are gone"] }
         }
     }
 }

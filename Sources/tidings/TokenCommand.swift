@@ -101,10 +101,16 @@ struct TokenCommand: ParsableCommand {
         @Argument(help: "The number before the | of the token.")
         var id: Int64
         @OptionGroup var source: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        private struct Shown: Encodable {
+            let revoked: Int64
+        }
 
         func run() throws {
             let stores = try Stores(source)
             try Stores.complaining { try stores.registry().revokeToken(TokenID(id)) }
+            try output.print(Shown(revoked: id)) { ["token \(id) is revoked"] }
         }
     }
 }

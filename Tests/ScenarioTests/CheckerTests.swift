@@ -78,6 +78,12 @@ import TidingsTesting
             "bye carries an id",
             StreamEvent(type: "bye", data: #"{"reason":"drain"}"#, lastEventID: token(10), carriedID: true)
         ),
+        ("hello's id is not its position", event("hello", id: token(10), from: 10, to: 14)),
+        (
+            "a live heartbeat carries the null token",
+            event("heartbeat", id: SyncToken.nullText, from: 10, to: 12)
+        ),
+        ("an id that is no token", event("ready", id: "12", from: 10, to: 12)),
         ("a total that is not true", change(from: 10, to: 12, total: 2)),
         (
             "an event of another epoch",
@@ -89,6 +95,66 @@ import TidingsTesting
         var till = Self.till()
         _ = till.receive(broken)
         #expect(!till.violations.isEmpty, "\(name) went unnoticed")
+    }
+
+    /// In backlog only what was written is promised: a heartbeat that stands at the head would make the
+    /// client resume behind records it was never sent.
+    @Test func aHeartbeatAheadOfItsBacklogIsNoticed() {
+        var till = Self.till()
+        var page = Self.change(from: 10, to: 12)
+        page.data = page.data.replacingOccurrences(of: #""has_more":false"#, with: #""has_more":true"#)
+        #expect(till.receive(page) == .apply)
+        var honest = till
+        #expect(honest.receive(Self.event("heartbeat", id: Self.token(12), from: 12, to: 12)) == .drop)
+        #expect(honest.violations.isEmpty, "\(honest.violations)")
+        _ = till.receive(Self.event("heartbeat", id: Self.token(20), from: 12, to: 20))
+        #expect(!till.violations.isEmpty)
+    }
+
+    /// Not answerable: hello itself must carry the null token, or a client that is cut before `reset` resumes
+    /// from a position nobody vouched for.
+    @Test func aHelloThatVouchesForWhatIsRefusedIsNoticed() {
+        for (id, isHonest) in [(SyncToken.nullText, true), (Self.token(10), false)] {
+            var till = Self.till()
+            _ = till.receive(Self.event("hello", id: id, from: 10, to: 10))
+            _ = till.receive(
+                StreamEvent(
+                    type: "reset", data: #"{"reason":"retention"}"#, lastEventID: SyncToken.nullText,
+                    carriedID: true))
+            #expect(till.violations.isEmpty == isHonest, "\(till.violations)")
+        }
+    }
+
+    @Test func aRecordThatGoesBackIsNoticed() {
+        var till = Self.till()
+        #expect(till.receive(Self.change(from: 10, to: 12, version: 3)) == .apply)
+        _ = till.receive(Self.change(from: 12, to: 14, version: 2))
+        #expect(till.violations.contains { $0.contains("went back") })
+    }
+
+    /// The comparison with the journal itself: a record too many, one too few, an old version.
+    @Test func aCopyThatIsNotTheDatabaseIsNoticed() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        try daemon.sql(
+            """
+            INSERT INTO products(id,business_id,name) VALUES(1,\(business.id),'a'),(2,\(business.id),'b');
+            UPDATE products SET name='c' WHERE id=2; DELETE FROM products WHERE id=1;
+            """)
+        let truth = try JournalTruth(daemon, business: business.id)
+        func differences(_ copy: [String: Int64], at position: Int64) -> [String] {
+            truth.differences([
+                Till.Checkpoint(
+                    epoch: "", position: position, entities: ["products"], versions: ["products": copy],
+                    why: "test")
+            ])
+        }
+        #expect(differences(["2": 2], at: 4).isEmpty)
+        #expect(differences(["1": 1, "2": 1], at: 2).isEmpty, "each position has a truth of its own")
+        let wrongs: [[String: Int64]] = [[:], ["2": 1], ["1": 1, "2": 2], ["2": 2, "3": 1]]
+        for wrong in wrongs {
+            #expect(!differences(wrong, at: 4).isEmpty, "\(wrong)")
+        }
     }
 
     @Test func completenessAfterAResetIsNoticed() {

@@ -16,6 +16,7 @@ final class Daemon: Sendable {
     private let state = Mutex<State>(State())
 
     private struct State {
+        var process: Process?
         var pid: pid_t = 0
         var port: UInt16 = 0
         var adminPort: UInt16 = 0
@@ -111,7 +112,10 @@ final class Daemon: Sendable {
         process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: true)
         process.standardError = process.standardOutput
         try process.run()
-        state.withLock { $0.pid = process.processIdentifier }
+        state.withLock {
+            $0.pid = process.processIdentifier
+            $0.process = process
+        }
         let ready = waitFor(seconds: 30) { Self.readyLine(self.logPath, after: offset) }
         guard let ready else { throw SocketFailure(description: "not ready: \(log())") }
         state.withLock { ($0.port, $0.adminPort) = ready }
@@ -138,6 +142,9 @@ final class Daemon: Sendable {
         return try #require(line.flatMap { $0.split(separator: " ").dropFirst().first }.flatMap { Int($0) })
     }
 
+    /// SIGTERM; does not wait.
+    func beginDraining() { _ = Glibc.kill(state.withLock { $0.pid }, SIGTERM) }
+
     /// Everything it has said.
     func log() -> String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
@@ -147,25 +154,18 @@ final class Daemon: Sendable {
     /// SIGHUP.
     func hangUp() { _ = Glibc.kill(state.withLock { $0.pid }, SIGHUP) }
 
-    /// SIGTERM; waits for the end. Returns the exit status.
+    /// SIGTERM; waits for the end. Returns the exit status; -1 when it does not end.
     @discardableResult func terminate() -> Int32 { end(SIGTERM) }
 
     @discardableResult private func end(_ signal: Int32) -> Int32 {
-        let pid = state.withLock { state in
-            defer { state.pid = 0 }
-            return state.pid
+        let (pid, process) = state.withLock { state in
+            defer { (state.pid, state.process) = (0, nil) }
+            return (state.pid, state.process)
         }
-        guard pid > 0 else { return 0 }
+        guard pid > 0, let process else { return 0 }
         Glibc.kill(pid, signal)
-        _ = waitFor(seconds: 30) { Glibc.kill(pid, 0) != 0 || Self.isZombie(pid) ? true : nil }
-        return 0
-    }
-
-    private static func isZombie(_ pid: pid_t) -> Bool {
-        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else {
-            return true
-        }
-        return status.split(separator: ")").last?.contains(" Z ") ?? true
+        guard waitFor(seconds: 30, { process.isRunning ? nil : true }) == true else { return -1 }
+        return process.terminationStatus
     }
 
     // MARK: Other processes
@@ -253,15 +253,5 @@ final class Daemon: Sendable {
         let data = answer.json?["data"] as? [String: Any]
         return try #require(
             data?["token"] as? String, "\(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
-    }
-}
-
-/// Asks until there is an answer or the time is up.
-func waitFor<Value>(seconds: Double, _ look: () throws -> Value?) rethrows -> Value? {
-    let end = Date().addingTimeInterval(seconds)
-    while true {
-        if let value = try look() { return value }
-        if Date() > end { return nil }
-        usleep(2_000)
     }
 }

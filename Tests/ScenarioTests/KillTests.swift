@@ -18,7 +18,7 @@ import TidingsTesting
         let till = WanderingTill(
             daemon: daemon, token: token, entities: nil, foreignCanaries: [], seed: 9)
         try till.step()
-        var slowest = 0.0
+        var times: [Double] = []
         for kill in 0..<Self.kills {
             let writer = try daemon.startWriter(
                 seed: kill, seconds: Double.random(in: 0.2...0.6, using: &random), businesses: [business.id])
@@ -34,7 +34,7 @@ import TidingsTesting
             writer.waitUntilExit()
             let start = Date()
             try daemon.start(keepingPorts: true)
-            slowest = max(slowest, try firstEvent(daemon, token, business.id).timeIntervalSince(start))
+            times.append(try firstEvent(daemon, token, business.id).timeIntervalSince(start))
             try till.finish()
             #expect(till.till.violations.isEmpty, "after kill \(kill): \(till.till.violations.prefix(5))")
             guard till.till.violations.isEmpty else { break }
@@ -42,11 +42,13 @@ import TidingsTesting
         let wrong = try JournalTruth(daemon, business: business.id).differences(till.till.checkpoints)
         #expect(wrong.isEmpty, "\(wrong.prefix(5))")
         #expect(till.resets == 0, "a kill is not a new history")
+        times.sort()
+        let median = times[times.count / 2]
         print(
             "kills: \(Self.kills), \(till.till.checkpoints.count) copies compared,",
-            "first event at most \(slowest) s after a start"
+            "first event after a start: median \(median) s, at most \(times.last ?? 0) s"
         )
-        #expect(slowest < 5)
+        #expect(median < 1, "the first event is promised within a second of the restart")
     }
 
     /// When a new stream had its first event.

@@ -16,13 +16,37 @@ import TidingsTesting
     /// Rounds that share a daemon and a database, with businesses of their own.
     static let roundsPerDaemon = 10
 
+    /// Settings by seed: from roomy to so tight that streams fall off their tails, read pages of two records,
+    /// share a tail with other entity sets, and end by age.
+    static let strains: [[String]] = [
+        [],
+        [
+            "stream.tail_frames=16", "stream.tail_size=64KiB", "stream.send_buffer=4KiB",
+            "stream.unsent_low_water=1KiB",
+        ],
+        [
+            "pages.frame_max_records=2", "pages.backlog_min_records=1", "stream.entity_sets=1",
+            "server.loops=3",
+        ],
+        [
+            "stream.lifetime=1s", "stream.tail_linger=0s", "server.loops=1", "database.readers=1",
+            "stream.tail_frames=16",
+        ],
+    ]
+
+    static func strain(of seed: Int) -> [String] { strains[(seed - 1) / roundsPerDaemon % strains.count] }
+
     @Test func everyWholeCopyEqualsTheDatabase() throws {
         var daemon: Daemon?
         var sum = RoundResult()
+        var counts: [String: Int] = [:]
         for round in 0..<Self.rounds {
-            if round % Self.roundsPerDaemon == 0 { daemon = try Daemon() }
-            let running = try #require(daemon)
             let seed = Self.firstSeed + round
+            if round == 0 || (seed - 1) % Self.roundsPerDaemon == 0 {
+                if let daemon { try Self.count(daemon, into: &counts) }
+                daemon = try Daemon(Self.strain(of: seed))
+            }
+            let running = try #require(daemon)
             let result = try ModelRound(daemon: running, seed: seed).run()
             sum += result
             if !result.problems.isEmpty {
@@ -33,12 +57,30 @@ import TidingsTesting
                 break
             }
         }
+        if let daemon { try Self.count(daemon, into: &counts) }
+        let ways = counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         print(
             "model check: \(Self.rounds) rounds from seed \(Self.firstSeed): \(sum.checkpoints) "
                 + "copies compared, \(sum.pages) pages, \(sum.streams) streams, \(sum.events) events, "
-                + "\(sum.noticed) of \(sum.dropped) dropped frames noticed by the rule")
+                + "\(sum.heartbeats) heartbeats, \(sum.noticed) of \(sum.dropped) dropped frames noticed by "
+                + "the rule, \(sum.covered) sent again; \(ways.joined(separator: ", "))"
+        )
         #expect(sum.checkpoints > Self.rounds * 5, "the rounds compared almost nothing")
-        if Self.rounds >= 20 { #expect(sum.noticed > 0, "no dropped frame was ever noticed") }
+        guard Self.rounds >= 40 else { return }
+        #expect(sum.noticed > 0, "no dropped frame was ever noticed")
+        #expect(sum.heartbeats > 0, "no heartbeat was ever seen")
+        for (name, count) in counts { #expect(count > 0, "\(name): never") }
+    }
+
+    /// Adds what a daemon has done: each way of serving a stream must have been taken.
+    private static func count(_ daemon: Daemon, into counts: inout [String: Int]) throws {
+        for name in [
+            #"tidings_resumes_total{source="tail"}"#, #"tidings_resumes_total{source="index"}"#,
+            "tidings_tail_falls_total", "tidings_narrowed_streams_total", "tidings_page_reads_total",
+            #"tidings_streams_closed_total{reason="lifetime"}"#,
+        ] {
+            counts[name, default: 0] += try StreamTests.metric(daemon, name) ?? 0
+        }
     }
 }
 
@@ -48,18 +90,22 @@ struct RoundResult {
     var checkpoints = 0
     var dropped = 0
     var noticed = 0
+    var covered = 0
     var pages = 0
     var streams = 0
     var events = 0
+    var heartbeats = 0
 
     static func += (sum: inout RoundResult, other: RoundResult) {
         sum.problems += other.problems
         sum.checkpoints += other.checkpoints
         sum.dropped += other.dropped
         sum.noticed += other.noticed
+        sum.covered += other.covered
         sum.pages += other.pages
         sum.streams += other.streams
         sum.events += other.events
+        sum.heartbeats += other.heartbeats
     }
 }
 
@@ -77,7 +123,8 @@ struct ModelRound {
         let businesses = [try daemon.newBusiness(), try daemon.newBusiness()]
         let ids = businesses.map(\.id)
         var random = SplitMix(state: UInt64(seed))
-        let seconds = Double.random(in: 0.3...0.9, using: &random)
+        // Every tenth is long enough for heartbeats and for streams that end by age.
+        let seconds = Double.random(in: seed % 10 == 0 ? 2.5...3.5 : 0.3...0.9, using: &random)
         let writers = try (0..<2).map {
             try daemon.startWriter(seed: seed * 10 + $0, seconds: seconds, businesses: ids)
         }
@@ -89,7 +136,8 @@ struct ModelRound {
             let device = try daemon.register("till-\(seed)-\(number)", by: business.token)
             let life = Life(
                 daemon: daemon, token: device, entities: Self.sets[(seed + number) % Self.sets.count],
-                canaries: ids.filter { $0 != business.id }.map { "canary-\($0)-" }, seed: random.next())
+                canaries: ids.filter { $0 != business.id }.map { "canary-\($0)-" }, seed: random.next(),
+                isPatient: seed % 10 == 0 && number < 3)
             let thread = Thread {
                 let (result, checkpoints) = life.live { isOver.withLock { $0 } }
                 results.withLock { $0.append((business.id, result, checkpoints)) }
@@ -157,10 +205,12 @@ private struct Life: Sendable {
     let entities: [String]?
     let canaries: [String]
     let seed: UInt64
+    let isPatient: Bool
 
     func live(until isOver: () -> Bool) -> (RoundResult, [Till.Checkpoint]) {
         let till = WanderingTill(
-            daemon: daemon, token: token, entities: entities, foreignCanaries: canaries, seed: seed)
+            daemon: daemon, token: token, entities: entities, foreignCanaries: canaries, seed: seed,
+            isPatient: isPatient)
         var result = RoundResult()
         do {
             while !isOver() && till.till.violations.isEmpty { try till.step() }
@@ -172,9 +222,11 @@ private struct Life: Sendable {
         result.checkpoints = till.till.checkpoints.count
         result.dropped = till.dropped
         result.noticed = till.noticed
+        result.covered = till.covered
         result.pages = till.pages
         result.streams = till.streams
         result.events = till.events
+        result.heartbeats = till.heartbeats
         return (result, till.till.checkpoints)
     }
 }

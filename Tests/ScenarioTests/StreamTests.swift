@@ -2,6 +2,7 @@
 
 import Domain
 import Foundation
+import Synchronization
 import Testing
 import TidingsTesting
 
@@ -176,6 +177,22 @@ import TidingsTesting
         for stream in open { #expect(try stream.next("change") != nil) }
     }
 
+    @Test func aBusinessHasOnlySoManyStreams() throws {
+        let shop = try Shop(["limits.streams_per_business=2"])
+        let open = try (0..<2).map { _ in try OpenStream(shop.daemon, token: shop.till) }
+        for stream in open { _ = try #require(try stream.next("ready")) }
+        let third = try OpenStream(shop.daemon, token: shop.till)
+        #expect(third.status == 200)
+        #expect(try third.next()?.json["reason"] as? String == "overload")
+        #expect(try third.untilEnd())
+        // Another business is not concerned.
+        let other = try shop.daemon.newBusiness()
+        #expect(try OpenStream(shop.daemon, token: other.token).next("ready") != nil)
+        let counted = try StreamTests.metric(
+            shop.daemon, #"tidings_streams_turned_away_total{reason="overload"}"#)
+        #expect(counted == 1)
+    }
+
     @Test func revocationByAnotherProcessCutsTheStreamWithinASecond() throws {
         let shop = try Shop()
         let stream = try OpenStream(shop.daemon, token: shop.till)
@@ -221,8 +238,11 @@ import TidingsTesting
         let shop = try Shop(["drain.window=5s"])
         let streams = try (0..<6).map { _ in try OpenStream(shop.daemon, token: shop.till) }
         for stream in streams { _ = try stream.next("ready") }
-        let ended = Thread { shop.daemon.terminate() }
-        ended.start()
+        let end = Mutex<Int32?>(nil)
+        Thread.detachNewThread {
+            let status = shop.daemon.terminate()
+            end.withLock { $0 = status }
+        }
         var retries: Set<Int> = []
         for stream in streams {
             let bye = try #require(try stream.next("bye", within: 10))
@@ -231,7 +251,80 @@ import TidingsTesting
             #expect(try stream.untilEnd())
         }
         #expect(retries.count > 1, "everybody was told to come back at the same moment")
-        #expect(waitFor(seconds: 10) { ended.isFinished ? true : nil } == true)
+        #expect(waitFor(seconds: 30) { end.withLock { $0 } } == 0)
+        #expect(shop.daemon.log().contains(" notice ended"), "the log was not written to its end")
+    }
+
+    /// A gateway that leaves says so, takes nobody new in, and keeps the operators' side to the end.
+    @Test func whileItDrainsItIsNotReadyAndRefusesNewcomers() throws {
+        let shop = try Shop(["drain.window=20s", "drain.closes_per_second=1", "server.loops=1"])
+        let streams = try (0..<6).map { _ in try OpenStream(shop.daemon, token: shop.till) }
+        for stream in streams { _ = try stream.next("ready") }
+        let late = try TillSocket(port: shop.daemon.port)
+        try late.request("GET", "/sync/full", headers: [("Authorization", "Bearer \(shop.till)")])
+        #expect(try late.readAnswer().status == 200)
+        shop.daemon.beginDraining()
+        let ready = try waitFor(seconds: 10) { () -> Answer? in
+            let answer = try TillSocket.ask(port: shop.daemon.adminPort, "GET", "/readyz")
+            return answer.status == 503 ? answer : nil
+        }
+        #expect(ready?.json?["ready"] as? Bool == false)
+        #expect((ready?.json?["reasons"] as? [String])?.isEmpty == false)
+        #expect(
+            waitFor(seconds: 10) { (try? TillSocket(port: shop.daemon.port)) == nil ? true : nil } == true)
+        // A connection from before: its stream request is told to come back.
+        try late.request("GET", "/sync/stream", headers: [("Authorization", "Bearer \(shop.till)")])
+        #expect(try late.readAnswer().status == 503)
+        #expect(shop.daemon.terminate() == 0)
+    }
+
+    @Test func aStreamEndsAtItsAge() throws {
+        let shop = try Shop(["stream.lifetime=2s"])
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        _ = try stream.next("ready")
+        let bye = try #require(try stream.next("bye", within: 20))
+        #expect(bye.json["reason"] as? String == "lifetime" && !bye.carriedID)
+        #expect(try stream.untilEnd())
+        // What it was told last is where it goes on.
+        try shop.product("Tea")
+        let last = try #require(stream.seen.last { $0.carriedID }?.lastEventID)
+        let next = try OpenStream(shop.daemon, token: shop.till, lastEventID: last)
+        #expect(try next.next("change")?.list("products", "created").count == 1)
+    }
+
+    /// In backlog a heartbeat stands at the last token written, and resuming from it loses nothing.
+    @Test func aHeartbeatInBacklogPromisesOnlyWhatWasWritten() throws {
+        let shop = try Shop([
+            "limits.backlog_records_per_second=100", "pages.backlog_min_records=100",
+            "pages.frame_max_records=100", "stream.heartbeat=2s",
+        ])
+        let start = try #require(
+            try shop.daemon.ask("GET", "/sync/full", token: shop.till).json?["sync_token"] as? String)
+        try shop.daemon.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 700)
+            INSERT INTO products(business_id,name) SELECT \(shop.business), 'p'||i FROM n;
+            """)
+        let stream = try OpenStream(shop.daemon, token: shop.till, lastEventID: start)
+        var received: Set<Int> = []
+        var beat: StreamEvent?
+        while beat == nil, let event = try stream.next(within: 20) {
+            if event.type == "ready" { break }
+            if event.type == "heartbeat" { beat = event }
+            for case let record as [String: Any] in event.list("products", "created") {
+                received.insert(record["id"] as? Int ?? 0)
+            }
+        }
+        let heartbeat = try #require(beat, "the backlog was over before a heartbeat was due")
+        #expect(!received.isEmpty && received.count < 700)
+        #expect(heartbeat.lastEventID == stream.seen.last { $0.type == "change" }?.lastEventID)
+        let resumed = try OpenStream(shop.daemon, token: shop.till, lastEventID: heartbeat.lastEventID)
+        while let event = try resumed.next(within: 30), event.type != "ready" {
+            for case let record as [String: Any] in event.list("products", "created") {
+                #expect(received.insert(record["id"] as? Int ?? 0).inserted)
+            }
+        }
+        #expect(received.count == 700)
     }
 
     // MARK: Parts

@@ -16,15 +16,21 @@ final class WanderingTill {
     private var droppedTo: Int64?
     private(set) var dropped = 0
     private(set) var noticed = 0
+    /// Dropped frames whose records came again in a later one.
+    private(set) var covered = 0
     private(set) var resets = 0
     private(set) var pages = 0
     private(set) var streams = 0
     private(set) var events = 0
+    private(set) var heartbeats = 0
+    /// Stays on its streams for seconds.
+    private let isPatient: Bool
 
     init(
         daemon: Daemon, token: String, entities: [String]?, foreignCanaries: [String], seed: UInt64,
-        checksTotals: Bool = true
+        isPatient: Bool = false, checksTotals: Bool = true
     ) {
+        self.isPatient = isPatient
         self.daemon = daemon
         self.token = token
         query = entities.map { "&entities=" + $0.joined(separator: ",") } ?? ""
@@ -65,6 +71,8 @@ final class WanderingTill {
         case 4..<40: try poll(pagesMax: Int.random(in: 1...4, using: &random))
         case 40..<90: try stream()
         case 90..<95: try acknowledge()
+        // A long gap: hundreds of changes pass.
+        case 95..<97: usleep(UInt32.random(in: 100_000...400_000, using: &random))
         default: usleep(UInt32.random(in: 1_000...60_000, using: &random))
         }
     }
@@ -133,7 +141,10 @@ final class WanderingTill {
     private func follow(_ socket: TillSocket, bytesMax: Int, isSlow: Bool) throws {
         var parser = EventStreamParser()
         var left = bytesMax
-        let end = Date().addingTimeInterval(Double.random(in: 0.02...0.5, using: &random))
+        let stay = Double.random(in: isPatient ? 1.5...2.5 : 0.02...0.5, using: &random)
+        // A slow reader first takes nothing at all: the tail moves on without it.
+        if isSlow { usleep(UInt32.random(in: 50_000...300_000, using: &random)) }
+        let end = Date().addingTimeInterval(stay)
         let losesFrames = Int.random(in: 0..<3, using: &random) == 0
         while Date() < end, left > 0 {
             let most = isSlow ? 64 : min(left, 65_536)
@@ -143,6 +154,7 @@ final class WanderingTill {
             if isSlow { usleep(300) }
             for event in parser.receive(bytes) {
                 events += 1
+                if event.type == "heartbeat" { heartbeats += 1 }
                 if losesFrames, event.type == "change", droppedTo == nil,
                     Int.random(in: 0..<4, using: &random) == 0
                 {
@@ -178,7 +190,12 @@ final class WanderingTill {
             noticed += 1
             try poll(pagesMax: 10_000)
         } else if let dropped = droppedTo, till.position >= dropped, rule == .apply {
-            till.complain("a dropped frame to \(dropped) went unnoticed by \(event.type) to \(till.position)")
+            // A stream that read pages joins a tail frame that begins before them: what was lost comes again,
+            // and the copy is compared right after. Nothing comes again in an event without records.
+            if event.type != "change" {
+                till.complain("a dropped frame to \(dropped) went unnoticed by \(event.type)")
+            }
+            covered += 1
             droppedTo = nil
         }
         return event.type != "bye"

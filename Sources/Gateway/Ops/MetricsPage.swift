@@ -60,6 +60,9 @@ struct MetricsPage {
             "tidings_page_reads_shared_total", .counter, "Backlogs that joined a read under way.",
             shards.sharedReads)
         page.family(
+            "tidings_tail_falls_total", .counter,
+            "Times a stream had fallen behind its tail and read pages again.", shards.falls)
+        page.family(
             "tidings_narrowed_streams_total", .counter,
             "Streams of businesses with more entity sets than have tails of their own.",
             shards.narrowedStreams)

@@ -120,6 +120,14 @@ while time.monotonic() < end:
             rng.choice(OPS)(rng.choice(businesses))
             db.execute("ROLLBACK TO s")
             db.execute("RELEASE s")
+        if rng.random() < 0.15:
+            # Kept, with one inside it that is not.
+            db.execute("SAVEPOINT outer")
+            rng.choice(OPS)(rng.choice(businesses))
+            db.execute("SAVEPOINT inner")
+            rng.choice(OPS)(rng.choice(businesses))
+            db.execute("ROLLBACK TO inner")
+            db.execute("RELEASE outer")
         if rng.random() < 0.2:
             db.execute("ROLLBACK")
         else:
