@@ -140,9 +140,18 @@ extension Shard {
     private func fallBack(_ stream: DeviceStream) {
         guard let through else { return }
         if !stream.isNarrowed { counts.falls += 1 }
+        tellAhead(stream, through)
         stream.state.phase = .backlog
         stream.pageToken = events.settledToken(stream.scope, through.epoch, stream.state.position)
         readPage(stream)
+    }
+
+    private func tellAhead(_ stream: DeviceStream, _ through: Head) {
+        guard let (from, to) = stream.state.tellAhead() else { return }
+        stream.queue(
+            events.heartbeat(
+                id: events.token(stream.scope, through.epoch, to), epoch: through.epoch, from: from, to: to,
+                head: max(through.seq, to.seq), now: clock.now))
     }
 
     /// Decides what a writable stream with nothing left to send sends next.
@@ -163,6 +172,7 @@ extension Shard {
                 if room == Self.outboxFramesMax { fallBack(stream) }
                 return
             }
+            if let through { tellAhead(stream, through) }
             stream.queueTail(frame)
             room -= 1
         }

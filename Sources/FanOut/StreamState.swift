@@ -145,6 +145,19 @@ extension StreamState {
     /// The place from which the tail, or the next page, continues.
     public var position: Mark { ahead ?? reached }
 
+    /// Before anything but `ready` follows an empty page: what follows begins where the page ended, and the
+    /// client would find something missing in between.
+    ///
+    /// - Returns: What a heartbeat must cover; nil when the client knows where the stream stands.
+    public mutating func tellAhead() -> (from: Seq, to: Mark)? {
+        guard let mark = ahead else { return nil }
+        ahead = nil
+        let from = reached.seq
+        guard mark.seq > from else { return nil }
+        reached = mark
+        return (from, mark)
+    }
+
     /// Whether the tail can take over at this position.
     public func canJoin(tailStart: Seq) -> Bool { position.seq >= tailStart }
 

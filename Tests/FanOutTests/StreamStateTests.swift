@@ -105,6 +105,20 @@ import Testing
         #expect(ready.to.seq == Seq(80), "a read beyond what was published is still the client's")
     }
 
+    /// A page or a frame after an empty page begins where that page ended.
+    @Test func whatFollowsAnEmptyPageIsAnnouncedFirst() throws {
+        var state = StreamState(at: Self.mark(10))
+        let nothing = state.tellAhead()
+        #expect(nothing == nil)
+        _ = state.read(page: Self.page(80, more: false, records: 0))
+        let first = state.tellAhead()
+        let told = try #require(first)
+        #expect(told.from == Seq(10) && told.to == Self.mark(80))
+        #expect(state.reached == Self.mark(80) && state.position == Self.mark(80))
+        let again = state.tellAhead()
+        #expect(again == nil)
+    }
+
     @Test func readyNeverGoesBackAndIsNotRepeatedWithoutNeed() throws {
         var state = StreamState(at: Self.mark(10))
         let first = state.becomeLive(through: Self.mark(30))
