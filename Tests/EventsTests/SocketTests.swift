@@ -9,7 +9,7 @@ import TidingsTesting
 
 @Suite struct SocketTests {
     @Test func bytesGoBothWays() throws {
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             if text != "open" { _ = peer.send("you said \(text)") }
         }
         let client = try server.connect()
@@ -19,7 +19,7 @@ import TidingsTesting
     }
 
     @Test func socketsAreDealtToAllLoopsInTurn() throws {
-        let server = try Server(loops: 3) { peer, text in
+        let server = try Listening(loops: 3) { peer, text in
             if text == "open" { _ = peer.send("loop \(peer.loop) \(peer.stream.peerAddress)") }
         }
         let clients = try (0..<6).map { _ in try server.connect() }
@@ -31,7 +31,7 @@ import TidingsTesting
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("file-\(UUID())").path
         try Data("0123456789".utf8).write(to: URL(fileURLWithPath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             guard text == "open" else { return }
             let pieces = [BytePiece(Array("..ab".utf8), from: 2), BytePiece(Array("cd".utf8))]
             precondition(peer.stream.send(pieces) == 4)
@@ -46,7 +46,7 @@ import TidingsTesting
 
     @Test func aFullSocketTakesNothingAndSaysWhenItTakesMore() throws {
         let count = 6_000_000
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             guard text == "open" else { return }
             peer.stream.becomeLongLived(LongLivedOptions(sendBufferBytes: 8_192))
             peer.fill([UInt8](repeating: 0x78, count: count))
@@ -65,7 +65,7 @@ import TidingsTesting
 
     @Test func whoPausesIsNotToldUntilItReadsOn() throws {
         let isOpen = Recorder<Bool>()
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             guard text == "one" else { return }
             peer.stream.pauseReading()
             peer.stream.pauseReading()
@@ -89,7 +89,7 @@ import TidingsTesting
     // MARK: Endings
 
     @Test func aPeerThatClosesIsReportedOnce() throws {
-        let server = try Server { _, _ in }
+        let server = try Listening { _, _ in }
         do {
             let client = try server.connect()
             try client.write("x")
@@ -101,7 +101,7 @@ import TidingsTesting
     }
 
     @Test func aPeerThatResetsIsReportedOnceAndCannotBeWrittenTo() throws {
-        let server = try Server { _, _ in }
+        let server = try Listening { _, _ in }
         do {
             let client = try server.connect()
             try client.write("x")
@@ -114,7 +114,7 @@ import TidingsTesting
 
     /// A send that fails is told from the loop, not from within the send.
     @Test func writingToAPeerThatHasGoneBreaksTheStreamLater() throws {
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             guard text == "go" else { return }
             peer.stream.pauseReading()
             var sent: Int? = 0
@@ -136,7 +136,7 @@ import TidingsTesting
     }
 
     @Test func closingSendsWhatTheKernelHoldsAndAbortingResets() throws {
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             if text == "close" {
                 _ = peer.send("the rest")
                 peer.stream.close()
@@ -156,7 +156,7 @@ import TidingsTesting
     }
 
     @Test func whoFinishesSendingStillHears() throws {
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             guard text == "one" else { return }
             _ = peer.send("last words")
             peer.stream.finishSending()
@@ -169,7 +169,7 @@ import TidingsTesting
     }
 
     @Test func whatIsNotAcknowledgedIsKnown() throws {
-        let server = try Server { peer, text in
+        let server = try Listening { peer, text in
             guard text == "open" else { return }
             peer.stream.becomeLongLived(LongLivedOptions(userTimeoutSeconds: 5, sendBufferBytes: 8_192))
             while let sent = peer.send(String(repeating: "x", count: 4_096)), sent > 0 {}
@@ -183,7 +183,7 @@ import TidingsTesting
     // MARK: Listening
 
     @Test func aClosedListenerRefusesNewcomersAndKeepsWhoIsThere() throws {
-        let server = try Server { peer, text in if text != "open" { _ = peer.send(text) } }
+        let server = try Listening { peer, text in if text != "open" { _ = peer.send(text) } }
         let client = try server.connect()
         try client.write("a")
         #expect(try client.text() == "a")
@@ -198,7 +198,7 @@ import TidingsTesting
         #expect(throws: TCPListener.Failure.self) {
             try TCPListener.bind(host: "nowhere.invalid", port: 0, backlog: 8)
         }
-        let server = try Server { _, _ in }
+        let server = try Listening { _, _ in }
         let failure = #expect(throws: TCPListener.Failure.self) {
             try TCPListener.bind(host: "127.0.0.1", port: server.port, backlog: 8)
         }

@@ -66,7 +66,7 @@ final class Peer: ByteStreamOwner {
 }
 
 /// Listens on loopback. From any thread.
-final class Server: Sendable {
+final class Listening: Sendable {
     let loops: [EventLoop]
     let told = Recorder<String>()
     let port: UInt16
