@@ -171,7 +171,7 @@ import TidingsTesting
     @Test func whatIsNotAcknowledgedIsKnown() throws {
         let server = try Listening { peer, text in
             guard text == "open" else { return }
-            peer.stream.becomeLongLived(LongLivedOptions(userTimeoutSeconds: 5, sendBufferBytes: 8_192))
+            peer.stream.becomeLongLived(LongLivedOptions(sendBufferBytes: 8_192))
             while let sent = peer.send(String(repeating: "x", count: 4_096)), sent > 0 {}
             precondition(peer.stream.unacknowledgedBytes > 0)
             peer.stream.whenWritable()
