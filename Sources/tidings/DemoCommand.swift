@@ -52,7 +52,7 @@ struct DemoCommand: ParsableCommand {
                 try say("business \(business): a shop with \(products) products")
             }
             guard rate > 0 else { return }
-            try keepBusy(try DemoWriter(queue: queue, businesses: businesses, random: random))
+            try keepBusy(DemoWriter(queue: queue, businesses: businesses, random: random))
         }
     }
 

@@ -8,13 +8,11 @@ final class DemoWriter {
     private let queue: DatabaseQueue
     private let businesses: [Int64]
     private var random: any RandomNumberGenerator
-    private var invoice: Int
 
-    init(queue: DatabaseQueue, businesses: [Int64], random: any RandomNumberGenerator) throws {
+    init(queue: DatabaseQueue, businesses: [Int64], random: any RandomNumberGenerator) {
         self.queue = queue
         self.businesses = businesses
         self.random = random
-        invoice = try queue.read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM sales") ?? 0 }
     }
 
     /// One thing happens. Returns what, for people.
@@ -46,13 +44,12 @@ final class DemoWriter {
         guard let warehouse = try pick(db, "warehouses", business, count: 1).first, !variants.isEmpty else {
             return "nothing to sell"
         }
-        invoice += 1
         try db.execute(
             sql: """
-                INSERT INTO sales(business_id, invoice_number, warehouse_id, party_id, payment_type_id)
-                VALUES (?1, ?2, ?3, (SELECT id FROM parties WHERE business_id = ?1 AND deleted_at IS NULL ORDER BY id LIMIT 1),
+                INSERT INTO sales(business_id, warehouse_id, party_id, payment_type_id)
+                VALUES (?1, ?2, (SELECT id FROM parties WHERE business_id = ?1 AND deleted_at IS NULL ORDER BY id LIMIT 1),
                   (SELECT id FROM payment_types WHERE business_id = ?1 ORDER BY id LIMIT 1))
-                """, arguments: [business, "S-\(business)-\(invoice)", warehouse])
+                """, arguments: [business, warehouse])
         let sale = db.lastInsertedRowID
         var total = 0
         for variant in variants {
@@ -73,8 +70,9 @@ final class DemoWriter {
                 ])
         }
         try db.execute(
-            sql: "UPDATE sales SET subtotal = ?1, total = ?1, paid = ?1 WHERE id = ?2",
-            arguments: [Money.text(total), sale])
+            // Numbered by its own id: other demos sell at the same time, and a cancelled sale's number was used.
+            sql: "UPDATE sales SET subtotal = ?1, total = ?1, paid = ?1, invoice_number = ?3 WHERE id = ?2",
+            arguments: [Money.text(total), sale, "S-\(business)-\(sale)"])
         return "sale \(sale) of \(variants.count) items, \(Money.text(total))"
     }
 
