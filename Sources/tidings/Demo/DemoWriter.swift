@@ -70,7 +70,7 @@ final class DemoWriter {
                 ])
         }
         try db.execute(
-            // Numbered by its own id: other demos sell at the same time, and a cancelled sale's number was used.
+            // Numbered by its own id: other demos sell at the same time, and numbers were used before.
             sql: "UPDATE sales SET subtotal = ?1, total = ?1, paid = ?1, invoice_number = ?3 WHERE id = ?2",
             arguments: [Money.text(total), sale, "S-\(business)-\(sale)"])
         return "sale \(sale) of \(variants.count) items, \(Money.text(total))"
