@@ -13,6 +13,8 @@ from browser import until
 from gateway import Gateway, Line
 
 SPEED, PAGES, MINUTES = 150, 6, int(os.environ.get("TIDINGS_TEST_MINUTES", "60"))
+# Limits are by the minute, and an hour has 24 seconds here.
+UNLIMITED = ["rates.%s=0" % name for name in ("general", "sync", "batch", "continuation")]
 ENTITIES = "products,categories,variants,stocks,warehouses,payment_types"
 
 # A page that fetches everything and then asks every 15 seconds, as one writes it in an afternoon.
@@ -36,7 +38,7 @@ TIDINGS = """import('/client/tidings.js').then(async ({createClient}) => {
 
 async def measure(browser, tidings, kinds=("plain", "shared", "separate")):
     """Requests and bytes of each kind of client: `shared` has its pages in one browser, `separate` each in its own."""
-    gateway = await asyncio.to_thread(Gateway, tidings, "stream.heartbeat=100ms", products=500)
+    gateway = await asyncio.to_thread(Gateway, tidings, "stream.heartbeat=100ms", *UNLIMITED, products=500)
     try:
         # A line a page: a browser opens six connections to one address, and six tills are not in one browser.
         lines = {kind: [await Line(gateway).mend() for _ in range(PAGES)] for kind in kinds}
