@@ -148,7 +148,15 @@ final class WanderingTill {
         let losesFrames = Int.random(in: 0..<3, using: &random) == 0
         while Date() < end, left > 0 {
             let most = isSlow ? 64 : min(left, 65_536)
-            guard let bytes = try socket.read(within: 0.02, atMost: most) else { continue }
+            let received: [UInt8]?
+            do {
+                received = try socket.read(within: 0.02, atMost: most)
+            } catch {
+                // Who takes too little to be told goodbye is cut with RST.
+                if isSlow { return }
+                throw error
+            }
+            guard let bytes = received else { continue }
             if bytes.isEmpty { return }
             left -= bytes.count
             if isSlow { usleep(300) }
