@@ -47,6 +47,8 @@ import Synchronization
                 let loop = unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
                 _ = loop.drain()
             }, Unmanaged.passUnretained(self).toOpaque())
+        // Now, not with the first socket: by then a crowd may have taken the last descriptor.
+        poll = unsafe SocketPoll(base: base)
         startThread()
     }
 
@@ -92,10 +94,8 @@ import Synchronization
     /// The sockets of this loop. On this loop only.
     var sockets: SocketPoll {
         precondition(isCurrent, "a socket was touched off its loop")
-        if let poll { return poll }
-        let made = unsafe SocketPoll(base: base)
-        poll = made
-        return made
+        guard let poll else { preconditionFailure("a socket was touched after its loop had ended") }
+        return poll
     }
 
     private func startThread() {
