@@ -150,7 +150,11 @@ public import Lanes
         finish()
     }
 
-    public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+    public func finishSending() {
+        // A closed descriptor's number may be another connection's by now.
+        guard isOpen else { return }
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
 
     private func finish() {
         guard isOpen else { return }
@@ -163,9 +167,10 @@ public import Lanes
 
     // MARK: For streams that live long
 
-    public var unacknowledgedBytes: Int { max(0, Int(clinux_unsent(descriptor))) }
+    public var unacknowledgedBytes: Int { isOpen ? max(0, Int(clinux_unsent(descriptor))) : 0 }
 
     public func becomeLongLived(_ options: LongLivedOptions) {
+        guard isOpen else { return }
         if options.sendBufferBytes > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(options.sendBufferBytes)) }
         if options.unsentLowWaterBytes > 0 {
             clinux_unsent_low_water(descriptor, UInt32(options.unsentLowWaterBytes))
