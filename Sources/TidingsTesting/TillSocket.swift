@@ -45,14 +45,11 @@ public final class TillSocket {
                 unsafe Glibc.connect(descriptor, $0, size)
             }
         }
-        guard connected == 0 else {
-            let failure = SocketFailure(description: "connect: errno \(errno)")
-            Glibc.close(descriptor)
-            throw failure
-        }
+        // Throwing here runs deinit, which closes: closing it here too would close another thread's socket.
+        guard connected == 0 else { throw SocketFailure(description: "connect: errno \(errno)") }
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
 
     /// Ends with RST instead of FIN when it is closed.
     public func resetOnClose() {
