@@ -53,13 +53,13 @@ struct HostileBench: ParsableCommand {
             cut.leftPadded(13), "\(figures.bytesTaken / 1_024)".leftPadded(11),
             "\(figures.kilobytes)".leftPadded(11), (figures.cpuShare * 100).text(0).leftPadded(7),
             (figures.othersSeconds * 1_000).text(1).leftPadded(20),
-            "\(figures.descriptorsLeft)".leftPadded(10))
+            "\(figures.socketsLeft)".leftPadded(10))
         printJSON([
             "bench": "hostile", "attack": attack.rawValue, "peers": peers,
             "seconds_to_cut": figures.secondsToCut ?? -1, "bytes_taken": figures.bytesTaken,
             "grown_kib": figures.kilobytes, "cpu_share": figures.cpuShare,
             "others_slowest_ms": figures.othersSeconds * 1_000,
-            "descriptors_left": figures.descriptorsLeft,
+            "sockets_left": figures.socketsLeft,
         ])
     }
 

@@ -34,7 +34,7 @@ public struct AttackFigures: Sendable {
     /// The slowest answer a good till had meanwhile.
     public var othersSeconds = 0.0
     /// Descriptors the gateway held afterwards, beyond those before.
-    public var descriptorsLeft = 0
+    public var socketsLeft = 0
 }
 
 /// Ways to be hostile.
@@ -61,7 +61,7 @@ public enum Attack: String, CaseIterable, Sendable {
     /// - Parameter seconds: After which peers that were not cut are counted as such.
     public func run(on target: AttackTarget, peers: Int, seconds: Double = 30) throws -> AttackFigures {
         let siege = Siege(target: target, peers: peers, seconds: seconds)
-        let before = try settled(target.pid)
+        let before = try ProcessFigures(pid: target.pid)
         ProcessFigures.forgetPeak(pid: target.pid)
         let start = Date()
         let good = GoodTill(target)
@@ -71,20 +71,17 @@ public enum Attack: String, CaseIterable, Sendable {
         let after = try ProcessFigures(pid: target.pid)
         figures.kilobytes = after.peakKilobytes - before.residentKilobytes
         figures.cpuShare = (after.cpuSeconds - before.cpuSeconds) / max(0.1, -start.timeIntervalSinceNow)
-        figures.descriptorsLeft = try settled(target.pid).descriptors - before.descriptors
+        figures.socketsLeft = try socketsLeft(target.pid, before: before.sockets)
         return figures
     }
 
-    /// Once two looks see as many descriptors: what was closed just now is gone.
-    private func settled(_ pid: Int32) throws -> ProcessFigures {
-        var last = try ProcessFigures(pid: pid)
-        for _ in 0..<50 {
+    /// How many more sockets there are than before, once there are no more, or half a minute has passed.
+    private func socketsLeft(_ pid: Int32, before: Int) throws -> Int {
+        for _ in 0..<300 {
+            guard try ProcessFigures(pid: pid).sockets > before else { break }
             usleep(100_000)
-            let next = try ProcessFigures(pid: pid)
-            if next.descriptors == last.descriptors { return next }
-            last = next
         }
-        return last
+        return max(0, try ProcessFigures(pid: pid).sockets - before)
     }
 }
 

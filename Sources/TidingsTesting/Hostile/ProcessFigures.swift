@@ -10,6 +10,8 @@ public struct ProcessFigures: Sendable {
     /// Of all its threads, in user and kernel.
     public let cpuSeconds: Double
     public let descriptors: Int
+    /// Of these, the sockets: a database or a spool that is opened on first use is none.
+    public let sockets: Int
 
     /// - Throws: When there is no such process.
     public init(pid: Int32) throws {
@@ -27,7 +29,14 @@ public struct ProcessFigures: Sendable {
             throw SocketFailure(description: "/proc/\(pid)/stat is not understood")
         }
         cpuSeconds = (user + system) / 100
-        descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+        let folder = "/proc/\(pid)/fd"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        descriptors = names.count
+        // One that is closed while we look is gone, and is none.
+        sockets = names.count { name in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")
+            return target?.hasPrefix("socket:") ?? false
+        }
     }
 
     /// Lets the kernel count the peak anew.

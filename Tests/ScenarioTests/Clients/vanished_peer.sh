@@ -24,7 +24,8 @@ admin=$(sed -n 's/^tidings ready .* admin http:\/\/127.0.0.1:\([0-9]*\).*/\1/p' 
 curl -sN -H "Authorization: Bearer $token" "http://127.0.0.1:$port/api/v1/sync/stream" >"$log.stream" &
 till=$!
 until_true grep -q "^event: ready" "$log.stream"
-held() { find "/proc/$gateway/fd" -mindepth 1 | wc -l; }
+# Sockets only: the gateway may open a file for the first time meanwhile.
+held() { find "/proc/$gateway/fd" -mindepth 1 -lname 'socket:*' 2>/dev/null | wc -l; }
 before=$(held)
 kill -STOP "$till"
 ip link set lo down
