@@ -15,6 +15,9 @@ struct Call {
     let address: String
     /// The holder of the bearer token, if it is good.
     let grant: Grant?
+    /// A well-formed token that the book does not know: another process may have made it a moment ago, or it
+    /// is the application's own.
+    let stranger: String?
     /// What the answer says of the rate limit.
     var standing: RateStanding?
     /// Where it goes, once that is known.
@@ -26,13 +29,10 @@ struct Call {
         self.exchange = exchange
         self.services = services
         address = services.proxies.client(of: request, peer: exchange.peerAddress)
-        if let bearer = request.bearer,
-            case .granted(let grant) = services.credentials.check(bearer: bearer, now: services.clock.now)
-        {
-            self.grant = grant
-        } else {
-            grant = nil
-        }
+        let bearer = request.bearer
+        let verdict = bearer.map { services.credentials.check(bearer: $0, now: services.clock.now) }
+        grant = if case .granted(let grant) = verdict { grant } else { nil }
+        stranger = verdict == .unknown ? bearer : nil
     }
 
     // MARK: Limits

@@ -50,21 +50,15 @@ final class Reception: Responder {
     // MARK: Responder
 
     func respond(to request: Request, on exchange: Exchange) {
-        if let stranger = stranger(request) { return askRegistry(stranger, request, exchange) }
-        route(Call(request: request, exchange: exchange, services: services))
+        let call = Call(request: request, exchange: exchange, services: services)
+        if let stranger = call.stranger { return askRegistry(stranger, call) }
+        route(call)
     }
 
-    /// A well-formed token that the book does not know: it may have been made a moment ago by another
-    /// process, or be the application's own.
-    private func stranger(_ request: Request) -> String? {
-        guard let bearer = request.bearer, services.credentials.isStranger(bearer, now: services.clock.now)
-        else { return nil }
-        return bearer
-    }
-
-    private func askRegistry(_ bearer: String, _ request: Request, _ exchange: Exchange) {
+    /// The registry reads what other processes made; then the token is judged again.
+    private func askRegistry(_ bearer: String, _ call: Call) {
         guard let own else { return }
-        let number = hold(Call(request: request, exchange: exchange, services: services))
+        let number = hold(call)
         let services = services
         services.registry.post { registry in
             do {
