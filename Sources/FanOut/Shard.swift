@@ -12,7 +12,7 @@ import DequeModule
 import Domain
 public import Lanes
 
-/// Bounds and paces of a shard. docs/OPERATIONS.md tells what each is for.
+/// Bounds and paces of a shard. config/tidings.yaml tells what each is for.
 public struct ShardSettings: Sendable {
     public var heartbeatSeconds = 15
     public var tailBytesMax = 256 * 1_024
