@@ -104,7 +104,7 @@ struct Assembly {
                 Shard(
                     index: index, settings: settings, events: events, lane: loop, clock: clock,
                     pages: readers,
-                    roster: roster, random: Jitter(seed: .random(in: 0 ... .max)))
+                    roster: roster, random: SeededRandom(seed: .random(in: 0 ... .max)))
             }
             shards.append(shard)
         }

@@ -44,7 +44,7 @@ struct DemoCommand: ParsableCommand {
             guard !businesses.isEmpty else {
                 throw ValidationError("there is no business: `tidings business create NAME` first")
             }
-            var random = DemoRandom(state: seed)
+            var random = SeededRandom(seed: seed)
             for business in businesses {
                 let shop = DemoShop(queue: queue, business: business)
                 guard try shop.isEmpty() else { continue }

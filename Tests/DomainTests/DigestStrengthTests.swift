@@ -12,7 +12,7 @@ import Testing
         ProcessInfo.processInfo.environment["TIDINGS_TEST_DIGEST_TRIALS"].flatMap { Int($0) } ?? 2_000
 
     @Test(arguments: CopyError.allCases) func everyErrorIsNoticed(_ kind: CopyError) {
-        var random = SplitMix(seed: 0x7164)
+        var random = SeededRandom(seed: 0x7164)
         for trial in 0..<Self.trials {
             let (database, copy) = kind.draw(using: &random)
             let (right, wrong) = (Digest(of: database), Digest(of: copy))
@@ -33,7 +33,7 @@ import Testing
     }
 
     private func misses(of kind: CopyError, _ fingerprint: (Held) -> UInt64) -> Int {
-        var random = SplitMix(seed: 0x7164)
+        var random = SeededRandom(seed: 0x7164)
         func sum(_ records: [Held]) -> UInt64 { records.reduce(0) { ($0 + fingerprint($1)) % (1 << 26) } }
         return (0..<Self.trials).count { _ in
             let (database, copy) = kind.draw(using: &random)
@@ -68,7 +68,7 @@ enum CopyError: CaseIterable {
     case weighted, thueMorse
 
     /// What the database holds, what the copy holds instead.
-    func draw(using random: inout SplitMix) -> (database: [Held], copy: [Held]) {
+    func draw(using random: inout SeededRandom) -> (database: [Held], copy: [Held]) {
         let bound: Int64 = Bool.random(using: &random) ? 20_000 : 1 << 53 - 16
         let a = Int64.random(in: 1..<bound, using: &random)
         var b = Int64.random(in: 1..<bound, using: &random)
@@ -111,19 +111,5 @@ enum CopyError: CaseIterable {
                 ids.filter { !$0.isEvil }.map { Held(id: $0.id, version: v) }
             )
         }
-    }
-}
-
-/// Reproducible randomness: Steele, Lea and Flood, "Fast splittable pseudorandom number generators".
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -89,7 +89,7 @@ final class RetentionModel {
 
     init(seed: UInt64) throws {
         fixture = try HookFixture()
-        random = SeededRandom(state: seed)
+        random = SeededRandom(seed: seed)
         writer = try fixture.shop.file.open(.checkpointer)
         ledger = TotalsLedger(TotalsLedger.Book(at: Head(epoch: Epoch(0), seq: .zero, nonce: .none)))
         source = SQLiteChangeSource(
@@ -250,15 +250,6 @@ final class RetentionModel {
     }
 }
 
-/// Sebastiano Vigna's SplitMix64.
-struct SeededRandom {
-    var state: UInt64
-
-    mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return Int((z ^ z >> 31) % UInt64(bound))
-    }
+extension SeededRandom {
+    fileprivate mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

@@ -3,6 +3,7 @@
 //
 //     TIDINGS_TEST_KILLS=200 swift test --filter KillTests      the long run
 
+import Domain
 import Foundation
 import Testing
 import TidingsTesting
@@ -14,7 +15,7 @@ import TidingsTesting
         let daemon = try Daemon()
         let business = try daemon.newBusiness()
         let token = try daemon.register("till", by: business.token)
-        var random = SplitMix(state: 4)
+        var random = SeededRandom(seed: 4)
         let till = WanderingTill(
             daemon: daemon, token: token, entities: nil, foreignCanaries: [], seed: 9)
         try till.step()

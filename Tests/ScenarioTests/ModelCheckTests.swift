@@ -4,6 +4,7 @@
 //     TIDINGS_TEST_ROUNDS=2000 swift test --filter ModelCheck      the long run
 //     TIDINGS_TEST_SEED=17 TIDINGS_TEST_ROUNDS=1 swift test --filter ModelCheck      one seed again
 
+import Domain
 import Foundation
 import Synchronization
 import Testing
@@ -122,7 +123,7 @@ struct ModelRound {
     func run() throws -> RoundResult {
         let businesses = [try daemon.newBusiness(), try daemon.newBusiness()]
         let ids = businesses.map(\.id)
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         // Every tenth is long enough for heartbeats and for streams that end by age.
         let seconds = Double.random(in: seed % 10 == 0 ? 2.5...3.5 : 0.3...0.9, using: &random)
         let writers = try (0..<2).map {

@@ -3,6 +3,7 @@
 //
 //     TIDINGS_TEST_UPLOAD_KILLS=1000 swift test --filter UploadKillTests      the long run
 
+import Domain
 import Foundation
 import Testing
 import TidingsTesting
@@ -15,7 +16,7 @@ import TidingsTesting
     @Test func killedBetweenCommitAndAnswerNothingIsDoubledAndNothingLost() throws {
         let till = try Uploader(Daemon())
         let shop = try till.stockShop()
-        var random = SplitMix(state: 11)
+        var random = SeededRandom(seed: 11)
         var queue: [[[String: Any]]] = []
         var sold = 0
         var unanswered = 0

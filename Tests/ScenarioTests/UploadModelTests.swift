@@ -5,6 +5,7 @@
 //     TIDINGS_TEST_UPLOAD_ROUNDS=200 swift test --filter UploadModelTests      the long run
 //     TIDINGS_TEST_SEED=7 …                                                    one round again
 
+import Domain
 import Foundation
 import Testing
 import TidingsTesting
@@ -65,7 +66,7 @@ final class UploadRound {
     private let daemon: Daemon
     private let business: Int
     private let shop: (warehouse: Int, variant: Int, product: Int)
-    private var random: SplitMix
+    private var random: SeededRandom
     private var devices: [Device] = []
     private var model = UploadModel()
     private var planner: UploadPlanner
@@ -76,7 +77,7 @@ final class UploadRound {
 
     init(_ daemon: Daemon, seed: UInt64) throws {
         self.daemon = daemon
-        random = SplitMix(state: seed &* 7_919 &+ 1)
+        random = SeededRandom(seed: seed &* 7_919 &+ 1)
         let (business, owner) = try daemon.newBusiness()
         self.business = business
         let uploaders = try (0..<3).map {
@@ -90,7 +91,7 @@ final class UploadRound {
             return Device(uploader: uploader, till: till)
         }
         planner = UploadPlanner(
-            warehouse: shop.warehouse, variant: shop.variant, random: SplitMix(state: seed))
+            warehouse: shop.warehouse, variant: shop.variant, random: SeededRandom(seed: seed))
         model.insert("tea", entity: "products", fields: ["name": "tea", "price": "2.50"])
         planner.ids["tea"] = shop.product
     }

@@ -1,17 +1,18 @@
 // Thinks of operations as devices would, right and wrong ones.
 
+import Domain
 import Foundation
 
 /// Makes operations. A value.
 struct UploadPlanner {
     let warehouse: Int
     let variant: Int
-    var random: SplitMix
+    var random: SeededRandom
     /// What the records are called in the database, by handle, as far as it was told.
     var ids: [String: Int] = [:]
     private var number = 0
 
-    init(warehouse: Int, variant: Int, random: SplitMix) {
+    init(warehouse: Int, variant: Int, random: SeededRandom) {
         self.warehouse = warehouse
         self.variant = variant
         self.random = random

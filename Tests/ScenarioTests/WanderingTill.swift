@@ -2,6 +2,7 @@
 // middle, streams and is cut anywhere, reads slowly, sleeps, hands over between the two, downloads in full,
 // and now and then loses a frame on purpose, to see the position rule notice.
 
+import Domain
 import Foundation
 import TidingsTesting
 
@@ -10,7 +11,7 @@ final class WanderingTill {
     private let daemon: Daemon
     private let token: String
     private let query: String
-    private var random: SplitMix
+    private var random: SeededRandom
     private(set) var till: Till
     /// A frame was dropped on purpose and the rule has not noticed yet: where it ended.
     private var droppedTo: Int64?
@@ -34,7 +35,7 @@ final class WanderingTill {
         self.daemon = daemon
         self.token = token
         query = entities.map { "&entities=" + $0.joined(separator: ",") } ?? ""
-        random = SplitMix(state: seed)
+        random = SeededRandom(seed: seed)
         let all = [
             "products", "categories", "brands", "units", "parties", "vats", "payment_types", "warehouses",
             "attributes",
@@ -214,18 +215,5 @@ final class WanderingTill {
         let answer = try daemon.ask(
             "POST", "/api/v1/sync/ack", token: token, body: #"{"sync_token":"\#(position)"}"#)
         if answer.status != 204 { till.complain("ack answered \(answer.status)") }
-    }
-}
-
-/// A small seeded generator: the same seed, the same life. Sebastiano Vigna's SplitMix64.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -1,20 +1,7 @@
 // Good input made bad, by chance and by malice: bytes flipped, dropped, doubled, and those put in that
 // parsers are known to disagree on. Seeded: the same seed makes the same bytes.
 
-/// SplitMix64.
-public struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    public init(seed: UInt64) { state = seed }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
-}
+import Domain
 
 /// Makes variants of seeds. A value.
 public struct Mutator {
