@@ -101,7 +101,7 @@ let package = Package(
                 .embedInCode("Pages/till.html"), .embedInCode("Pages/till.js"),
                 .embedInCode("Pages/till.css"),
                 .embedInCode("Pages/shelf.js"), .embedInCode("Pages/grid.js"),
-                .embedInCode("Pages/watch.html"),
+                .embedInCode("Pages/watch.html"), .embedInCode("Pages/openapi.json"),
             ],
             swiftSettings: house),
         .executableTarget(

@@ -13,21 +13,11 @@ enum Route: Hashable, Sendable {
     init?(_ path: String, _ catalogue: EntityCatalogue) {
         let isVersioned = path.hasPrefix(Self.prefix)
         let rest = isVersioned ? String(path.dropFirst(Self.prefix.count - 1)) : path
-        switch rest {
-        case "/sync/register": self = .register
-        case "/sync/full": self = .full
-        case "/sync/changes": self = .changes
-        case "/sync/stream": self = .stream
-        case "/sync/ticket": self = .ticket
-        case "/sync/ack": self = .ack
-        case "/sync/digest": self = .digest
-        case "/sync/records": self = .records
-        case "/sync/batch": self = .batch
-        default:
-            if let page = Page(path: path) {
-                self = .page(page)
-                return
-            }
+        if let endpoint = Self.endpoints[rest] {
+            self = endpoint
+        } else if let page = Page(path: path) ?? (rest == Page.openAPI.path ? .openAPI : nil) {
+            self = .page(page)
+        } else {
             let parts = rest.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             guard isVersioned, parts.count == 2, !parts[1].isEmpty, let name = EntityName(String(parts[0])),
                 let entity = catalogue.number(named: name)
@@ -35,6 +25,13 @@ enum Route: Hashable, Sendable {
             self = .record(entity, id: String(parts[1]))
         }
     }
+
+    /// Below /api/v1, and without it.
+    static let endpoints: [String: Route] = [
+        "/sync/register": .register, "/sync/full": .full, "/sync/changes": .changes, "/sync/stream": .stream,
+        "/sync/ticket": .ticket, "/sync/ack": .ack, "/sync/digest": .digest, "/sync/records": .records,
+        "/sync/batch": .batch,
+    ]
 
     private static let prefix = "/api/v1/"
 

@@ -16,6 +16,7 @@ import TidingsTesting
             ("/demo/grid.js", "text/javascript; charset=utf-8"),
             ("/demo/till.css", "text/css; charset=utf-8"),
             ("/demo/watch", "text/html; charset=utf-8"),
+            ("/openapi.json", "application/json"), ("/api/v1/openapi.json", "application/json"),
         ] {
             let answer = try daemon.ask("GET", path)
             #expect(answer.status == 200 && !answer.body.isEmpty, "\(path)")

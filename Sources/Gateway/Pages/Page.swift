@@ -1,12 +1,13 @@
-// The browser's side, carried inside the binary: the client module, the demo till, and a page that shows the
-// protocol with nothing but the browser.
+// The files carried inside the binary: the client module, the demo till, a page that shows the protocol with
+// nothing but the browser, and the API as an OpenAPI document.
 
 import Domain
 import HTTP
 
-/// A file that browsers are given.
+/// A file that whoever asks is given.
 enum Page: CaseIterable {
     case module, types, package, till, tillScript, shelf, grid, tillStyle, watch
+    case openAPI
 
     init?(path: String) {
         guard let page = Self.allCases.first(where: { $0.path == path }) else { return nil }
@@ -24,10 +25,11 @@ enum Page: CaseIterable {
         case .grid: "/demo/grid.js"
         case .tillStyle: "/demo/till.css"
         case .watch: "/demo/watch"
+        case .openAPI: "/openapi.json"
         }
     }
 
-    private var bytes: [UInt8] {
+    var bytes: [UInt8] {
         switch self {
         case .module: PackageResources.tidings_js
         case .types: PackageResources.tidings_d_ts
@@ -38,6 +40,7 @@ enum Page: CaseIterable {
         case .grid: PackageResources.grid_js
         case .tillStyle: PackageResources.till_css
         case .watch: PackageResources.watch_html
+        case .openAPI: PackageResources.openapi_json
         }
     }
 
@@ -45,7 +48,7 @@ enum Page: CaseIterable {
         switch self {
         case .module, .tillScript, .shelf, .grid: "text/javascript; charset=utf-8"
         case .types: "text/plain; charset=utf-8"
-        case .package: "application/json"
+        case .package, .openAPI: "application/json"
         case .till, .watch: "text/html; charset=utf-8"
         case .tillStyle: "text/css; charset=utf-8"
         }

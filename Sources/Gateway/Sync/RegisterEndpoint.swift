@@ -9,17 +9,19 @@ import Settings
 
 extension Reception {
     func register(_ call: Call) {
+        var call = call
         let body: JSONValue
         do {
             body = try StrictJSON.parse(call.request.body)
         } catch {
+            guard call.isWithin(.general) else { return }
             return call.answer(.error(400, "bad_json", error.description))
         }
         let form = RegistrationForm(body)
         guard form.failures.isEmpty, let description = form.description else {
+            guard call.isWithin(.general) else { return }
             return call.answer(.invalid(form.failures))
         }
-        var call = call
         var grant: Grant?
         if let code = form.enrolmentCode {
             guard call.isWithin(.general, of: .registrationsWith(code: SecretHash(of: code))) else { return }
