@@ -1,5 +1,5 @@
-// Random transactions by a Python writer, the state index compared with the tables after each: what the fuzzes
-// of the embedded shop and of attached databases have in common.
+// Random transactions by a Python writer, the state index compared with the tables after each: what the
+// fuzzes of the embedded shop and of attached databases have in common.
 
 import Foundation
 import Testing

@@ -36,8 +36,8 @@ struct JournalTruth {
 
     /// Checkpoints whose copy is not what the journal says. Each is compared at its own position.
     ///
-    /// - Parameter forgivesMissing: Where hooks are taken away, a row can be gone before the journal knows; the
-    ///   copy may lack it then. It may never hold what the journal does not say.
+    /// - Parameter forgivesMissing: Where hooks are taken away, a row can be gone before the journal knows:
+    ///   the copy may lack it then. It may never hold what the journal does not say.
     func differences(_ checkpoints: [Till.Checkpoint], forgivesMissing: Bool = false) -> [String] {
         var state: [String: [String: Int64]] = [:]
         var next = 0
