@@ -2,14 +2,19 @@
 // slot of its last write, and writing does not move it: when its slot comes round it is either due, or moved
 // to where its last write belongs. So the hot path pays nothing and a tick costs what it sends.
 
+import DequeModule
 import Domain
 
 /// Streams by the second at which they must have been written to. Lives on its shard's loop.
 struct HeartbeatWheel {
     private var slots: [[DeviceStream]]
+    /// Visited in this order, however many turns and seconds that takes. One that ended meanwhile is skipped.
+    private var due = Deque<DeviceStream>()
 
     /// - Parameter seconds: The promise to the client; a stream is visited one second earlier.
     init(seconds: Int) { slots = Array(repeating: [], count: max(1, seconds - 1)) }
+
+    var hasDue: Bool { !due.isEmpty }
 
     /// How long after its last write a stream is due.
     var period: Int { slots.count }
@@ -20,22 +25,21 @@ struct HeartbeatWheel {
         put(stream, in: now + Int(stream.id.rawValue % UInt64(period)))
     }
 
-    /// Takes out everyone whose slot this second is. The caller puts back whoever is still open.
-    mutating func take(at now: Int) -> [DeviceStream] {
+    /// Makes everyone due whose slot this second is.
+    mutating func turn(to now: Int) {
         let slot = now % period
-        let due = slots[slot]
+        for stream in slots[slot] { stream.wheelSlot = -1 }
+        due.append(contentsOf: slots[slot])
         slots[slot] = []
-        for stream in due { stream.wheelSlot = -1 }
-        return due
     }
 
-    /// Leaves a stream in the slot of this second, for the rest of it.
-    mutating func hold(_ stream: DeviceStream, at now: Int) { put(stream, in: now) }
+    /// Takes out whoever has been due the longest; the caller puts it back while it is open. O(1).
+    mutating func takeDue() -> DeviceStream? { due.popFirst() }
 
     /// Puts a stream back where its last write belongs.
     mutating func putBack(_ stream: DeviceStream) { put(stream, in: Int(stream.lastWrite)) }
 
-    /// O(1). A stream that is over is kept by nothing.
+    /// O(1). A stream that is over is kept by no slot.
     mutating func remove(_ stream: DeviceStream) {
         guard stream.wheelSlot >= 0 else { return }
         let (slot, index) = (Int(stream.wheelSlot), Int(stream.wheelIndex))

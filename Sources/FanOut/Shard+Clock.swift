@@ -13,22 +13,27 @@ extension Shard {
     private func tick() {
         seconds += 1
         scheduleTick()
-        beat(wheel.take(at: seconds)[...])
+        wheel.turn(to: seconds)
+        beat()
         expireWaiters()
         dropIdleTails()
     }
 
     /// Visits due streams, a slice a turn.
-    private func beat(_ due: ArraySlice<DeviceStream>) {
-        for stream in due.prefix(Self.sliceStreams) where !stream.isClosed {
+    private func beat() {
+        guard !isBeating else { return }
+        for _ in 0..<Self.sliceStreams {
+            guard let stream = wheel.takeDue() else { return }
+            guard !stream.isClosed else { continue }
             visit(stream)
             if !stream.isClosed { wheel.putBack(stream) }
         }
-        let rest = due.dropFirst(Self.sliceStreams)
-        guard !rest.isEmpty else { return }
-        // The rest waits in the wheel's current slot; it is taken out again in the next turn.
-        for stream in rest { wheel.hold(stream, at: seconds) }
-        own?.post { $0.beat($0.wheel.take(at: $0.seconds)[...]) }
+        guard wheel.hasDue else { return }
+        isBeating = true
+        own?.post { shard in
+            shard.isBeating = false
+            shard.beat()
+        }
     }
 
     private func visit(_ stream: DeviceStream) {

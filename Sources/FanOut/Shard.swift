@@ -63,6 +63,8 @@ public final class Shard {
     var through: Head?
     var recent = RecentNonces()
     var wheel: HeartbeatWheel
+    /// Whether the next slice of heartbeats is posted already.
+    var isBeating = false
     /// Whole seconds since the shard began: the clock of heartbeats and ages.
     var seconds = 0
     var drain: Drain?

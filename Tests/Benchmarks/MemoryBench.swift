@@ -11,7 +11,7 @@ struct MemoryBench: ParsableCommand {
 
     @OptionGroup var options: BenchOptions
     @Option(help: "Streams, comma separated.") var streams = "10000,18000"
-    @Option(help: "Seconds of idleness.") var seconds = 10
+    @Option(help: "Seconds of idleness: several heartbeats' worth.") var seconds = 45
 
     func run() throws {
         var table = Table(
