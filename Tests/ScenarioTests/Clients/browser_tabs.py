@@ -10,15 +10,15 @@ under any host name. Prints, whenever something has changed, one JSON line: a li
 import asyncio
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
+from pathlib import Path
 
-import aiohttp
 from aiohttp import web
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "ClientTests/Browsers"))
+from browser import Chromium  # noqa: E402
 
 port, seconds, tabs = int(sys.argv[1]), float(sys.argv[2]), json.loads(sys.argv[3])
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -40,15 +40,6 @@ window.look = () => { seen.state = source.readyState; return JSON.stringify(seen
 </script>"""
 
 
-async def evaluate(socket, numbers, expression):
-    number = next(numbers)
-    await socket.send_json({"id": number, "method": "Runtime.evaluate", "params": {"expression": expression}})
-    while True:
-        answer = await socket.receive_json()
-        if answer.get("id") == number:
-            return answer["result"]["result"].get("value")
-
-
 async def serve():
     application = web.Application()
 
@@ -64,41 +55,27 @@ async def serve():
             pass  # no IPv6 here
 
 
-async def watch(profile, end):
-    port_file = os.path.join(profile, "DevToolsActivePort")
-    while not os.path.exists(port_file) and time.monotonic() < end:
+async def watch(browser, end):
+    pages, last = [], None
+    for tab in tabs:
+        page = await browser.open(tab["page"] + "/")
+        await page.evaluate("watch(%s, %s)" % (json.dumps(tab["stream"]), json.dumps(tab["credentials"])))
+        pages.append(page)
+    while time.monotonic() < end and os.getppid() == parent:
+        shown = [json.loads(await page.evaluate("look()")) for page in pages]
+        if shown != last:
+            print(json.dumps(shown), flush=True)
+            last = shown
         await asyncio.sleep(0.05)
-    devtools = "http://127.0.0.1:%s/json" % open(port_file).read().split()[0]
-    numbers, sockets, last = iter(range(1, 10**9)), [], None
-    async with aiohttp.ClientSession() as http:
-        for tab in tabs:
-            target = await (await http.put(devtools + "/new?" + tab["page"] + "/")).json()
-            socket = await http.ws_connect(target["webSocketDebuggerUrl"])
-            while await evaluate(socket, numbers, "typeof window.watch") != "function":
-                await asyncio.sleep(0.05)
-            await evaluate(socket, numbers, "watch(%s, %s)" % (
-                json.dumps(tab["stream"]), json.dumps(tab["credentials"])))
-            sockets.append(socket)
-        while time.monotonic() < end and os.getppid() == parent:
-            shown = [json.loads(await evaluate(socket, numbers, "look()")) for socket in sockets]
-            if shown != last:
-                print(json.dumps(shown), flush=True)
-                last = shown
-            await asyncio.sleep(0.05)
 
 
 async def main():
+    end = time.monotonic() + seconds
     await serve()
-    profile = tempfile.mkdtemp(prefix="tidings-browser-")
-    browser = subprocess.Popen(
-        ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--remote-debugging-port=0", "--remote-allow-origins=*", "--user-data-dir=" + profile, "about:blank"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    browser = await Chromium().launch()
     try:
-        await watch(profile, time.monotonic() + seconds)
+        await watch(browser, end)
     finally:
-        browser.kill()
-        browser.wait()
-        shutil.rmtree(profile, ignore_errors=True)
+        await browser.close()
 
 asyncio.run(main())
