@@ -102,6 +102,7 @@ let package = Package(
                 .embedInCode("Pages/till.css"),
                 .embedInCode("Pages/shelf.js"), .embedInCode("Pages/grid.js"),
                 .embedInCode("Pages/watch.html"), .embedInCode("Pages/openapi.json"),
+                .embedInCode("Pages/ops.html"),
             ],
             swiftSettings: house),
         .executableTarget(

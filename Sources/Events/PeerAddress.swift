@@ -26,6 +26,9 @@ struct PeerAddress: Sendable {
         }
     }
 
+    /// 127.0.0.0/8 or ::1.
+    var isLoopback: Bool { high == 0 && (low >> 24 == 0xFFFF_7F || low == 1) }
+
     /// `127.0.0.1`, `2001:db8:0:0:0:0:0:1`; an IPv4 address that came through an IPv6 socket as IPv4.
     var text: String {
         if high == 0 && low >> 32 == 0xFFFF {

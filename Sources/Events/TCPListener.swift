@@ -64,6 +64,11 @@ import Lanes
         return descriptor
     }
 
+    /// Makes an inherited descriptor's sockets like those of `bind`.
+    public static func adopt(_ descriptor: Int32, userTimeoutSeconds: Int = 45) {
+        prepare(descriptor, userTimeoutSeconds)
+    }
+
     /// What every accepted socket inherits (Linux copies the listener's): six system calls a connection less.
     private static func prepare(_ descriptor: Int32, _ userTimeoutSeconds: Int) {
         func set(_ level: Int32, _ option: Int32, _ value: Int) {
@@ -92,7 +97,7 @@ import Lanes
         self.loop = loop
         self.loops = loops
         self.onStream = onStream
-        port = Self.boundPort(descriptor)
+        port = Self.boundAddress(descriptor).port
         reserve = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
         unsafe event = loop.withBase { base in
             unsafe event_new(
@@ -159,7 +164,10 @@ import Lanes
         unsafe event_add(event, nil)
     }
 
-    private static func boundPort(_ descriptor: Int32) -> UInt16 {
+    /// Where a listening socket really is, whoever bound it.
+    ///
+    /// - Returns: Its port, and whether only this machine reaches it.
+    public static func boundAddress(_ descriptor: Int32) -> (port: UInt16, isLoopback: Bool) {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         _ = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
@@ -167,8 +175,9 @@ import Lanes
                 unsafe getsockname(descriptor, $0, &length)
             }
         }
-        return unsafe withUnsafeBytes(of: &storage) {
+        let port = unsafe withUnsafeBytes(of: &storage) {
             unsafe $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self).bigEndian
         }
+        return (port, PeerAddress(storage).isLoopback)
     }
 }

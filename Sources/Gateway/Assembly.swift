@@ -42,7 +42,8 @@ struct Assembly {
     let tailing: Confined<Tailing>
     let retaining: Confined<Retaining>
 
-    init(configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock) throws {
+    init(_ settings: LoadedConfiguration, catalogue: EntityCatalogue, log: Logger, clock: WallClock) throws {
+        let configuration = settings.configuration
         self.configuration = configuration
         let file = DatabaseFile(
             path: configuration.database.path,
@@ -86,7 +87,8 @@ struct Assembly {
         let uploads = UploadDesk.make(
             configuration, file: file, catalogue: catalogue, clock: clock, log: log, committed: committed)
         services = Services(
-            configuration: configuration, catalogue: catalogue, clock: clock, log: log,
+            configuration: configuration, settingsShown: settings.shown, catalogue: catalogue, clock: clock,
+            log: log,
             credentials: credentials,
             registry: registry, readers: readers,
             spools: SpoolBook(
@@ -97,12 +99,12 @@ struct Assembly {
 
         let count = configuration.server.loops > 0 ? configuration.server.loops : EventLoop.coreCount
         loops = (0..<count).map { EventLoop(name: "loop-\($0)") }
-        let settings = ShardSettings(configuration, retry: retry)
+        let shardSettings = ShardSettings(configuration, retry: retry)
         var shards: [Confined<Shard>] = []
         for (index, loop) in loops.enumerated() {
             let shard = Confined(on: loop) {
                 Shard(
-                    index: index, settings: settings, events: events, lane: loop, clock: clock,
+                    index: index, settings: shardSettings, events: events, lane: loop, clock: clock,
                     pages: readers,
                     roster: roster, random: SeededRandom(seed: .random(in: 0 ... .max)))
             }
@@ -188,17 +190,22 @@ struct Assembly {
 
     /// The admin listener's reception, on the first loop.
     ///
-    /// - Parameter listeners: Asks for the number of times accepting had to pause.
+    /// - Parameters:
+    ///   - isLoopback: Whether only this machine reaches it: nobody is asked for a token then.
+    ///   - listeners: Asks for the number of times accepting had to pause.
     func ops(
+        isLoopback: Bool,
         listeners: @Sendable @escaping (@Sendable @escaping (Int) -> Void) -> Void
     ) -> Confined<OpsReception> {
         let loop = loops[0]
         let services = services
         let collect = collector(listeners: listeners)
-        let host = configuration.server.adminListen.host
-        let isLoopback = host.hasPrefix("127.") || host == "::1" || host == "localhost"
+        let fleet = Fleet(shards: shards)
+        let desk = WorkerLane(name: "ops")
         return Confined(on: loop) {
-            OpsReception(services: services, lane: loop, isLoopback: isLoopback, collect: collect)
+            OpsReception(
+                services: services, fleet: fleet, lane: loop, desk: desk, isLoopback: isLoopback,
+                collect: collect)
         }
     }
 
@@ -218,6 +225,8 @@ struct Assembly {
                     part.shards = shard.counts
                     part.streams = shard.streamCount
                     part.longestTurn = loop.takeLongestTurn()
+                    part.states = shard.states()
+                    part.bufferedBytes = shard.bufferedBytes
                     sum.add(part)
                 }
                 receptions[index].post { reception in

@@ -57,11 +57,11 @@ public final class Gateway: Sendable {
     ///
     /// - Throws: What is wrong with the files or the addresses; nothing is left running that matters then.
     public static func start(
-        configuration: Configuration, catalogue: EntityCatalogue, log: Logger, clock: WallClock = .system
+        _ settings: LoadedConfiguration, catalogue: EntityCatalogue, log: Logger, clock: WallClock = .system
     ) throws -> Gateway {
         SignalTrap.prepareProcess()
         return try Gateway(
-            Assembly(configuration: configuration, catalogue: catalogue, log: log, clock: clock))
+            Assembly(settings, catalogue: catalogue, log: log, clock: clock))
     }
 
     private init(_ assembly: Assembly) throws {
@@ -74,19 +74,13 @@ public final class Gateway: Sendable {
         let configuration = assembly.configuration
         try assembly.waitForHead()
 
-        let publicSocket = try TCPListener.bind(
-            host: configuration.server.listen.host, port: configuration.server.listen.port,
-            backlog: Int32(configuration.server.acceptBacklog),
-            userTimeoutSeconds: configuration.stream.userTimeout.wholeSeconds)
-        let adminSocket = try TCPListener.bind(
-            host: configuration.server.adminListen.host, port: configuration.server.adminListen.port,
-            backlog: 128)
+        let (publicSocket, adminSocket) = try Self.listeningSockets(configuration)
         let ports = Mutex<(UInt16, UInt16)>((0, 0))
         let listeners = Confined(Listeners(), to: assembly.loops[0])
         let receptions = assembly.receptions
-        let ops = assembly.ops(listeners: { body in
+        let ops = assembly.ops(isLoopback: TCPListener.boundAddress(adminSocket).isLoopback) { body in
             listeners.post { box in body(box.all.reduce(0) { $0 + $1.exhaustions }) }
-        })
+        }
         let done = Latch()
         let loops = assembly.loops
         let places = assembly.services.places
@@ -116,6 +110,25 @@ public final class Gateway: Sendable {
         addresses = ports.withLock { Addresses(port: $0.0, adminPort: $0.1) }
         watchers = Confined(Watchers(), to: registryLane)
         watchRegistry(every: configuration.credentials.revocationCheck)
+    }
+
+    /// Handed over, the tills' first and the operators' second; or bound to the configured addresses.
+    private static func listeningSockets(_ configuration: Configuration) throws -> (Int32, Int32) {
+        let inherited = InheritedSockets.take()
+        let timeout = configuration.stream.userTimeout.wholeSeconds
+        if let first = inherited.first { TCPListener.adopt(first, userTimeoutSeconds: timeout) }
+        let tills =
+            try inherited.first
+            ?? TCPListener.bind(
+                host: configuration.server.listen.host, port: configuration.server.listen.port,
+                backlog: Int32(configuration.server.acceptBacklog), userTimeoutSeconds: timeout)
+        let operators =
+            try inherited.count > 1
+            ? inherited[1]
+            : TCPListener.bind(
+                host: configuration.server.adminListen.host, port: configuration.server.adminListen.port,
+                backlog: 128)
+        return (tills, operators)
     }
 
     // MARK: Running
@@ -149,6 +162,7 @@ public final class Gateway: Sendable {
     /// - Parameter done: Called once, from some lane, when all streams are gone or the window has passed.
     public func drain(done: @Sendable @escaping () -> Void) {
         services.status.drain()
+        services.exchanges.owed.leave()
         services.log.notice("draining", metadata: ["streams": "\(services.roster.total)"])
         listeners.post { box in box.all.first?.close() }
         let left = Mutex(shards.count)
@@ -176,21 +190,24 @@ public final class Gateway: Sendable {
         registryLane.post { [registryLane] in _ = registryLane.after(window, finish) }
     }
 
-    /// Uploads that were taken are finished, and their answers handed to the sockets.
+    /// How long peers whose requests are under way are waited for, once the streams are gone.
+    private static let answersWait = Duration.seconds(2)
+
+    /// Uploads that were taken are finished, and what was asked is answered.
     private func stop(_ done: @Sendable @escaping () -> Void) {
-        guard let uploads = services.uploads else { return stopReading(done) }
-        uploads.close { [self] in
-            let left = Mutex(shards.count)
-            for shard in shards {
-                shard.post { [self] _ in
-                    let isLast = left.withLock { left in
-                        left -= 1
-                        return left == 0
-                    }
-                    if isLast { stopReading(done) }
-                }
-            }
+        let waitForAnswers: @Sendable () -> Void = { [self] in
+            let end = ContinuousClock.now + Self.answersWait
+            registryLane.post { [self] in whenAnswered(until: end) { [self] in stopReading(done) } }
         }
+        if let uploads = services.uploads { uploads.close(waitForAnswers) } else { waitForAnswers() }
+    }
+
+    /// Looks again and again; on the registry's lane.
+    private func whenAnswered(
+        until end: ContinuousClock.Instant, _ done: @Sendable @escaping () -> Void
+    ) {
+        guard services.exchanges.owed.count > 0, .now < end else { return done() }
+        _ = registryLane.after(.milliseconds(10)) { [self] in whenAnswered(until: end, done) }
     }
 
     private func stopReading(_ done: @Sendable @escaping () -> Void) {

@@ -13,6 +13,8 @@ import Synchronization
 /// The parts behind the endpoints. From any lane.
 final class Services: Sendable {
     private let settings: Mutex<Configuration>
+    /// The settings of the start for people, with where each value came from.
+    let settingsShown: [ShownSetting]
     let catalogue: EntityCatalogue
     let clock: WallClock
     let log: Logger
@@ -43,13 +45,15 @@ final class Services: Sendable {
     private let streamNumber = Atomic<UInt64>(0)
 
     init(
-        configuration: Configuration, catalogue: EntityCatalogue, clock: WallClock, log: Logger,
+        configuration: Configuration, settingsShown: [ShownSetting], catalogue: EntityCatalogue,
+        clock: WallClock, log: Logger,
         credentials: CredentialBook, registry: Confined<Registry>, readers: ReaderPool, spools: SpoolBook,
         observations: Observations, ages: Observations, service: ServiceClock, events: ControlEvents,
         roster: StreamRoster, status: GatewayStatus,
         retry: RetryPlan, uploads: UploadDesk?
     ) {
         settings = Mutex(configuration)
+        self.settingsShown = settingsShown
         self.catalogue = catalogue
         self.clock = clock
         self.log = log

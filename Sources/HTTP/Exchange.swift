@@ -18,7 +18,8 @@ public final class Exchange: ByteStreamOwner {
     private unowned let responder: any Responder
     private let stamp: AnswerStamp
     private var parser: RequestParser
-    private var phase = Phase.idle
+    private var phase = Phase.idle { didSet { debt.isOwed = phase != .idle && phase != .ended } }
+    private let debt: AnswersOwed.Debt
     private var deadline: (any Alarm)?
     private var request: Request?
     private var closesAfter = false
@@ -46,6 +47,7 @@ public final class Exchange: ByteStreamOwner {
         self.stamp = stamp
         parser = RequestParser(limits: settings.parser)
         held = ByteBudget.Hold(of: settings.budget)
+        debt = AnswersOwed.Debt(settings.owed)
         stream.owner = self
         enter(.head)
     }
@@ -147,7 +149,7 @@ public final class Exchange: ByteStreamOwner {
                 proceed()
             case .request(let request):
                 self.request = request
-                closesAfter = !request.keepsAlive
+                closesAfter = !request.keepsAlive || settings.owed.isLeaving
                 requestID = stamp.nextRequestID()
                 askedAt = .now
                 receipt = nil

@@ -40,6 +40,7 @@ public struct ExchangeSettings: Sendable {
     public var aheadBytesMax = 16 * 1_024
     /// What all exchanges together hold of requests.
     public var budget = ByteBudget(bytesMax: 256 * 1_024 * 1_024)
+    public var owed = AnswersOwed()
 
     public init() {}
 }

@@ -51,7 +51,7 @@ public struct TokenRecord: Hashable, Sendable {
 /// A device as listed.
 public struct DeviceRecord: Hashable, Sendable {
     /// Whether a device may connect.
-    public enum State: String, Hashable, Sendable { case active, revoked }
+    public enum State: String, Hashable, Sendable, CaseIterable { case active, revoked }
 
     public let business: BusinessID
     public let device: DeviceID

@@ -100,7 +100,7 @@ public final class TillSocket {
     public func request(
         _ method: String = "GET", _ target: String, headers: [(String, String)] = [], body: Data? = nil
     ) throws {
-        var head = "\(method) \(target) HTTP/1.1\r\nHost: till.test\r\n"
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n"
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
         if let body { head += "Content-Length: \(body.count)\r\n" }
         try write(Array((head + "\r\n").utf8) + (body.map { Array($0) } ?? []))

@@ -44,12 +44,7 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let loaded = try source.load()
-            let entries = Setting.all.map { setting in
-                ShownSetting(
-                    name: setting.name, value: setting.text(loaded.configuration), standard: setting.standard,
-                    source: loaded.source(of: setting).description, environment: setting.environmentName)
-            }.filter { !changed || $0.source != SettingSource.standard.description }
+            let entries = try source.load().shown.filter { !changed || $0.isGiven }
             try output.print(entries) {
                 Output.table(["setting", "value", "from"], entries.map { [$0.name, $0.value, $0.source] })
             }
@@ -87,12 +82,4 @@ private struct CheckReport: Encodable {
             Problem(source: $0.source.description, setting: $0.setting, message: $0.message)
         }
     }
-}
-
-private struct ShownSetting: Encodable {
-    let name: String
-    let value: String
-    let standard: String
-    let source: String
-    let environment: String
 }

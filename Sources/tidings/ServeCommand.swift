@@ -19,13 +19,14 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup var source: ConfigurationOptions
 
     func run() throws {
-        let settings = try source.load().configuration
+        let loaded = try source.load()
+        let settings = loaded.configuration
         let catalogue = try Catalogue.load(settings)
         let threshold = LogThreshold(Self.level(settings))
         let log = Logger(label: "tidings") { _ in LineLog(format: settings.logs.format, level: threshold) }
         let gateway: Gateway
         do {
-            gateway = try Gateway.start(configuration: settings, catalogue: catalogue, log: log)
+            gateway = try Gateway.start(loaded, catalogue: catalogue, log: log)
         } catch {
             Output.complain("tidings: \(error)")
             throw ExitCode.failed

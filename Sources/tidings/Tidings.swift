@@ -2,6 +2,7 @@
 // ends with an exit code of the table below. Nothing is decided here.
 
 import ArgumentParser
+import Gateway
 
 /// `tidings`.
 @main
@@ -21,7 +22,7 @@ struct Tidings: ParsableCommand {
               64  the command line is wrong
               78  the configuration is wrong
             """,
-        version: "tidings 0.1.0",
+        version: "tidings \(TidingsVersion.text)",
         subcommands: [
             ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
             TokenCommand.self, HooksCommand.self, AuditCommand.self, CatalogueCommand.self, DemoCommand.self,

@@ -16,6 +16,8 @@ struct Tallies: Sendable {
     var streams = 0
     var longestTurn = Duration.zero
     var exhaustions = 0
+    var states: [StreamReport.State: Int] = [:]
+    var bufferedBytes = 0
 
     static func += (sum: inout Tallies, other: Tallies) {
         sum.shards += other.shards
@@ -24,6 +26,8 @@ struct Tallies: Sendable {
         sum.streams += other.streams
         sum.longestTurn = max(sum.longestTurn, other.longestTurn)
         sum.exhaustions += other.exhaustions
+        sum.states.merge(other.states, uniquingKeysWith: +)
+        sum.bufferedBytes += other.bufferedBytes
     }
 }
 
@@ -35,6 +39,9 @@ struct MetricsPage {
         var page = PrometheusText()
         let shards = tallies.shards
         page.family("tidings_streams", .gauge, "Open streams.", tallies.streams)
+        page.family(
+            "tidings_streams_by_state", .gauge, "Open streams, by what they are doing.",
+            StreamReport.State.allCases.map { ([("state", $0.rawValue)], Double(tallies.states[$0] ?? 0)) })
         page.family("tidings_streams_opened_total", .counter, "Streams that were opened.", shards.opened)
         page.family(
             "tidings_streams_closed_total", .counter, "Streams that ended, by reason.",
@@ -124,6 +131,14 @@ struct MetricsPage {
             "tidings_ready", .gauge, "1 when clients should be sent here.",
             services.status.reasons.isEmpty ? 1 : 0)
         page.add(Purger.metrics)
+        page.family(
+            "tidings_buffered_bytes", .gauge, "Bytes of frames held for streams, each frame once.",
+            tallies.bufferedBytes)
+        page.family(
+            "tidings_loop_longest_turn_seconds", .gauge,
+            "The longest that posted work kept a loop since the last scrape.",
+            [([], tallies.longestTurn / .seconds(1))])
+        Self.addProcess(to: &page)
         page.add(Registry.metrics)
         page.add(Drift.metrics)
         page.add(UploadDesk.metrics)
@@ -132,5 +147,18 @@ struct MetricsPage {
             services.uploads?.waiting ?? 0)
         page.add([RateLimiter.refusals, SyncLog.dropped])
         text = page.text
+    }
+
+    private static func addProcess(to page: inout PrometheusText) {
+        let figures = ProcessFigures.now()
+        page.family(
+            "tidings_resident_bytes", .gauge, "Memory of this process that is in use.", figures.residentBytes)
+        page.family("tidings_open_files", .gauge, "Open descriptors.", figures.openFiles)
+        page.family("tidings_open_files_max", .gauge, "Descriptors it may open.", figures.openFilesMax)
+        page.family(
+            "tidings_cpu_seconds_total", .counter, "Processor time used.", [([], figures.cpuSeconds)])
+        page.family(
+            "tidings_build_info", .gauge, "Always 1; the version is a label.",
+            [([("version", TidingsVersion.text)], 1)])
     }
 }

@@ -1,0 +1,171 @@
+// The operators' side: who is connected, who is behind, saying goodbye to some or to all, and nobody else
+// doing so. The files that are made for it are read by the programs they are for.
+
+import Foundation
+import Testing
+import TidingsTesting
+
+@Suite struct OpsTests {
+    private func ops(
+        _ daemon: Daemon, _ method: String, _ target: String, headers: [(String, String)] = [],
+        body: String? = nil
+    ) throws -> Answer {
+        try TillSocket.ask(port: daemon.adminPort, method, target, headers: headers, body: body)
+    }
+
+    private func connections(_ daemon: Daemon, _ query: String = "") throws -> [[String: Any]] {
+        try #require(try ops(daemon, "GET", "/connections\(query)").json?["connections"] as? [[String: Any]])
+    }
+
+    @Test func aTillConnectsAndItsRowAppearsAndGoes() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        let till = try daemon.register("till-7", by: business.token)
+        let other = try daemon.register("till-8", by: business.token)
+        let stream = try OpenStream(daemon, token: till)
+        _ = try #require(try stream.next("ready"))
+        let second = try OpenStream(daemon, token: other)
+        _ = try #require(try second.next("ready"))
+
+        let row = try #require(try connections(daemon, "?q=till-7").first)
+        #expect(row["device"] as? String == "till-7" && row["business"] as? String == "\(business.id)")
+        #expect(row["state"] as? String == "live" && row["lag_changes"] as? Int == 0)
+        #expect(row["address"] as? String == "127.0.0.1" && (row["sent_bytes"] as? Int ?? 0) > 0)
+        #expect(try connections(daemon, "?limit=1").count == 1)
+        #expect(try connections(daemon, "?limit=1&offset=1").count == 1)
+        #expect(try connections(daemon, "?state=parked").isEmpty)
+        #expect(try ops(daemon, "GET", "/connections?sort=beauty").status == 422)
+
+        let id = try #require(row["stream"] as? String)
+        let gone = try ops(daemon, "POST", "/connections/disconnect", body: #"{"stream":"\#(id)"}"#)
+        #expect(gone.json?["disconnected"] as? Int == 1)
+        #expect(try #require(try stream.next("bye")).json["reason"] as? String == "drain")
+        #expect(try stream.untilEnd())
+        #expect(waitFor(seconds: 20) { (try? connections(daemon).count) == 1 ? true : nil } == true)
+        #expect(try ops(daemon, "POST", "/connections/disconnect", body: "{}").status == 422)
+    }
+
+    @Test func devicesThatAreBehindComeFirst() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        let (quick, slow) = (
+            try daemon.register("quick", by: business.token), try daemon.register("slow", by: business.token)
+        )
+        func acknowledge(_ token: String, _ position: String) throws {
+            let answer = try daemon.ask(
+                "POST", "/sync/ack", token: token, body: #"{"sync_token":"\#(position)"}"#)
+            #expect(answer.status == 204)
+        }
+        let stream = try OpenStream(daemon, token: quick)
+        try acknowledge(slow, try #require(try stream.next("ready")).lastEventID)
+        try daemon.sql("INSERT INTO brands(business_id,name) VALUES(\(business.id),'one');")
+        try acknowledge(quick, try #require(try stream.next("change")).lastEventID)
+
+        let listed = try ops(daemon, "GET", "/devices?business=\(business.id)").json
+        let devices = try #require(listed?["devices"] as? [[String: Any]])
+        #expect(devices.map { $0["device"] as? String } == ["slow", "quick"])
+        #expect(devices.map { $0["behind"] as? Int } == [1, 0])
+        #expect(devices.map { $0["streams"] as? Int } == [0, 1])
+    }
+
+    @Test func otherSitesPagesAndOtherNamesAreRefused() throws {
+        let daemon = try Daemon()
+        for headers in [
+            [("Origin", "http://shop.example")], [("Sec-Fetch-Site", "cross-site")],
+            [("Sec-Fetch-Site", "same-site")],
+        ] {
+            #expect(try ops(daemon, "POST", "/drain", headers: headers).status == 403)
+        }
+        let rebound = try TillSocket(port: daemon.adminPort)
+        try rebound.write("GET /connections HTTP/1.1\r\nHost: shop.example:\(daemon.adminPort)\r\n\r\n")
+        #expect(try rebound.readAnswer().status == 403)
+        #expect(try ops(daemon, "GET", "/healthz").status == 200)
+        #expect(try ops(daemon, "DELETE", "/connections").fields["allow"] == "GET, HEAD")
+    }
+
+    @Test func drainingByThePageEndsInOrder() throws {
+        let daemon = try Daemon(["drain.closes_per_second=1000"])
+        let business = try daemon.newBusiness()
+        let stream = try OpenStream(daemon, token: business.token)
+        _ = try #require(try stream.next("ready"))
+        let answer = try ops(daemon, "POST", "/drain")
+        #expect(answer.status == 202 && answer.json?["draining"] as? Bool == true)
+        #expect(try #require(try stream.next("bye")).json["reason"] as? String == "drain")
+        #expect(try stream.untilEnd())
+        #expect(waitFor(seconds: 30) { daemon.log().contains("ended") ? true : nil } == true)
+    }
+
+    @Test func theFeedAndTheConfigurationSayWhatIs() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        let stream = try OpenStream(daemon, token: business.token)
+        _ = try #require(try stream.next("ready"))
+        let feed = try TillSocket(port: daemon.adminPort)
+        try feed.request("GET", "/feed")
+        #expect(try feed.readHead().fields["content-type"]?.hasPrefix("text/event-stream") == true)
+        var text = ""
+        let figures: Bool? = try waitFor(seconds: 20) {
+            text += String(decoding: try feed.read(within: 5) ?? [], as: UTF8.self)
+            return text.contains("event: figures") && text.contains(#""streams":1"#) ? true : nil
+        }
+        #expect(figures == true)
+        let settings = try JSONSerialization.jsonObject(with: ops(daemon, "GET", "/config").body)
+        let heartbeat = (settings as? [[String: String]])?.first { $0["name"] == "stream.heartbeat" }
+        #expect(heartbeat?["value"] == "2s" && heartbeat?["source"]?.contains("command line") == true)
+    }
+
+    /// A listening socket that is handed over stays the starter's: what connects in between waits. The tills
+    /// come back when they were told to, and find all that was written meanwhile.
+    @Test func aRestartOnHandedOverSocketsRefusesNobodyAndLosesNothing() throws {
+        let daemon = try Daemon([
+            "drain.window=2s", "drain.closes_per_second=100", "limits.streams_per_device=1000",
+        ])
+        let business = try daemon.newBusiness()
+        daemon.terminate()
+        let script = WireTests.clients.appendingPathComponent("hand_over.py").path
+        let streams = Int(ProcessInfo.processInfo.environment["TIDINGS_TEST_HAND_OVER_STREAMS"] ?? "") ?? 40
+        let (status, output) = try Daemon.run(
+            "/usr/bin/env",
+            [
+                "python3", script, daemon.database, "\(business.id)", business.token, "\(streams)",
+                Daemon.executable.path, "serve",
+            ] + daemon.settings.flatMap { ["--set", $0] })
+        let last = output.split(separator: "\n").last.map { Data($0.utf8) } ?? Data()
+        let found = try #require(
+            status == 0 ? JSONSerialization.jsonObject(with: last) as? [String: Any] : nil, "\(output)")
+        #expect(found["status"] as? Int == 0 && found["refused_count"] as? Int == 0, "\(found)")
+        #expect(found["missing"] as? Int == 0 && found["byes"] as? Int == streams, "\(found)")
+        #expect(found["opened"] as? Int == 2 * streams && found["answered"] as? Int ?? 0 > 100, "\(found)")
+    }
+
+    @Test func alertsAndDashboardNameMetricsThatExist() throws {
+        let daemon = try Daemon()
+        let page = try String(decoding: ops(daemon, "GET", "/metrics").body, as: UTF8.self)
+        let known = Set(
+            page.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map {
+                String($0.split(separator: " ")[2])
+            })
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        for file in ["config/prometheus/alerts.yml", "config/grafana/tidings.json"] {
+            let text = try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+            for match in text.matches(of: /tidings_[a-z_]+/) {
+                var name = String(match.output)
+                for suffix in ["_bucket", "_sum", "_count"] where name.hasSuffix(suffix) {
+                    name.removeLast(suffix.count)
+                }
+                #expect(known.contains(name), "\(file): \(name)")
+            }
+        }
+        for arguments in [
+            ["check", "rules", "config/prometheus/alerts.yml"],
+            ["test", "rules", "config/prometheus/alerts_test.yml"],
+        ] {
+            let (status, output) = try Daemon.run(
+                "/usr/bin/env", ["-C", root.path, "promtool"] + arguments)
+            #expect(status == 0, "\(output)")
+        }
+        let (status, output) = try Daemon.run("/usr/bin/promtool", ["check", "metrics"], input: page)
+        #expect(status == 0 && output.isEmpty, "\(output)")
+    }
+}
