@@ -2,6 +2,9 @@
 // forty random characters and a checksum, as Laravel Sanctum lays it out, so that secret scanners can
 // recognise one. The checksum is for them alone: a secret is looked up whether it fits or not, and what does
 // not fit is unknown.
+//
+// No comparison tells by its time how much of a secret was right: a token's hash is compared in one straight
+// line of instructions; tickets and codes are looked up by their SHA-256, of which nobody can choose a part.
 
 import Crypto
 

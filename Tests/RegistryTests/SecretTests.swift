@@ -1,6 +1,7 @@
 // Secrets are made as scanners know them, kept as hashes, and never printed.
 
 import Domain
+import Foundation
 import Testing
 
 @testable import Registry
@@ -60,6 +61,33 @@ import Testing
             bytes[bit / 8] ^= 1 << UInt8(bit % 8)
             #expect(!hash.matches(SecretHash(bytes)))
         }
+    }
+
+    /// What the compiler made of it: straight on, whatever the bytes are. A jump, a call, a string
+    /// instruction or a variable shift could take a time that depends on them.
+    @Test func comparingTakesTheSameStepsWhateverTheBytes() throws {
+        let program = Process()
+        let output = Pipe()
+        program.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        program.arguments = [
+            "objdump", "-d", "--no-show-raw-insn",
+            "--disassemble=$s8Registry10SecretHashV7matchesySbACF", "/proc/\(getpid())/exe",
+        ]
+        program.standardOutput = output
+        try program.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        program.waitUntilExit()
+        let steps = text.split(separator: "\n").compactMap { line -> Substring? in
+            let columns = line.split(separator: "\t")
+            return columns.count == 2 ? columns[1].split(separator: " ").first : nil
+        }
+        #expect(steps.last?.hasPrefix("ret") == true, "\(text)")
+        #expect(steps.filter { $0.hasPrefix("ret") }.count == 1)
+        let straight = [
+            "push", "pop", "mov", "xor", "eor", "or", "sete", "cset", "ret", "sub", "add", "ld", "st", "cmp",
+        ]
+        let strange = steps.filter { step in !straight.contains { step.hasPrefix($0) } }
+        #expect(strange == [], "\(text)")
     }
 }
 
