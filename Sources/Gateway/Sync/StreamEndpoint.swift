@@ -69,7 +69,9 @@ extension Reception {
                 return call.refuse(.forbidden)
             }
         }
-        guard ticket.utf8.count <= 128, let own = own else { return call.refuse(.unauthenticated) }
+        guard (1...128).contains(ticket.utf8.count), let own = own else {
+            return call.refuse(.unauthenticated)
+        }
         let name = Registry.cookieName(of: SecretHash(of: ticket))
         let cookie = call.request.cookie(name)
         let number = hold(call)
