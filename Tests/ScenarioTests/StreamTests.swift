@@ -76,62 +76,6 @@ import TidingsTesting
         #expect(!stream.seen.contains { $0.data.contains("Elsewhere") })
     }
 
-    @Test func whatCannotBeAnsweredIsResetAndParks() throws {
-        let shop = try Shop()
-        try shop.product("Tea")
-        let token = try #require(
-            try shop.daemon.ask("GET", "/sync/full", token: shop.till).json?["sync_token"] as? String)
-        let narrow = try #require(
-            try shop.daemon.ask("GET", "/sync/full?entities=products", token: shop.till).json?["sync_token"]
-                as? String)
-        let other = try shop.daemon.newBusiness()
-        let foreign = try #require(
-            try shop.daemon.ask("GET", "/sync/full", token: other.token).json?["sync_token"] as? String)
-        let cases: [(String, String)] = [
-            (SyncToken.nullText, "unknown"), ("rubbish", "unknown"), (foreign, "scope"), (narrow, "scope"),
-            (
-                changed(token) {
-                    $0.pos = Seq($0.pos.rawValue + 50); $0.base = $0.pos
-                }, "ahead"
-            ),
-            (changed(token) { $0.epoch = Epoch(1) }, "epoch"),
-            (changed(token) { $0.nonce = NonceTag($0.nonce.rawValue ^ 1) }, "epoch"),
-        ]
-        for (presented, reason) in cases {
-            let stream = try OpenStream(shop.daemon, token: shop.till, lastEventID: presented)
-            let hello = try #require(try stream.next("hello"))
-            #expect(hello.lastEventID == SyncToken.nullText, "\(reason)")
-            let reset = try #require(try stream.next("reset"))
-            #expect(reset.lastEventID == SyncToken.nullText)
-            #expect(reset.json["reason"] as? String == reason)
-            #expect((reset.json["full_sync_url"] as? String)?.hasSuffix("/sync/full") == true)
-            try shop.product("While parked")
-            let parked = try #require(try stream.next())
-            #expect(parked.type == "heartbeat" && parked.lastEventID == SyncToken.nullText)
-            #expect(parked.json["reset"] as? Bool == true)
-            // The same over the poll, in its own words.
-            let poll = try shop.daemon.ask("GET", "/sync/changes?sync_token=\(presented)", token: shop.till)
-            #expect(poll.status == 410)
-            #expect(poll.json?["reason"] as? String == reason)
-            #expect(poll.json?["error"] as? String == "sync_token_expired")
-        }
-    }
-
-    @Test func aWiderSetIsRefusedNamingWhatWasAdded() throws {
-        let shop = try Shop()
-        let narrow = try #require(
-            try shop.daemon.ask("GET", "/sync/full?entities=products,vats", token: shop.till).json?[
-                "sync_token"] as? String)
-        let answer = try shop.daemon.ask(
-            "GET", "/sync/changes?entities=products,brands&sync_token=\(narrow)", token: shop.till)
-        #expect(answer.status == 410)
-        #expect(answer.json?["entities"] as? [String] == ["brands"])
-        let fewer = try shop.daemon.ask(
-            "GET", "/sync/changes?entities=vats&sync_token=\(narrow)", token: shop.till)
-        #expect(fewer.status == 200)
-        #expect((fewer.json?["data"] as? [String: Any])?.keys.sorted() == ["vats"])
-    }
-
     @Test func onlyTheEntitiesAskedForArrive() throws {
         let shop = try Shop()
         let stream = try OpenStream(shop.daemon, token: shop.till, query: "entities=brands")
@@ -338,11 +282,5 @@ import TidingsTesting
 
     private func position(_ id: String) -> Int64? {
         if case .token(let token) = SyncToken.parse(id) { token.pos.rawValue } else { nil }
-    }
-
-    private func changed(_ text: String, _ change: (inout SyncToken) -> Void) -> String {
-        guard case .token(var token) = SyncToken.parse(text) else { return "" }
-        change(&token)
-        return token.text
     }
 }
