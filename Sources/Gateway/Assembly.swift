@@ -48,8 +48,9 @@ struct Assembly {
         let file = DatabaseFile(
             path: configuration.database.path,
             busyTimeoutSeconds: Double(configuration.database.busyTimeout.milliseconds) / 1_000,
-            synchronousFull: configuration.database.durability == .full)
+            synchronousFull: configuration.database.durability.isFullForUs)
         if configuration.database.mode == .attached { try file.requireWAL() }
+        try file.requireKnownSchema()
         let nowhere = Head(epoch: Epoch(0), seq: .zero, nonce: .none)
         let ledger = TotalsLedger(TotalsLedger.Book(at: nowhere))
 
@@ -144,11 +145,13 @@ struct Assembly {
         }
         let paces = TailerSettings(configuration)
         let sidePath = configuration.database.gatewayPath + ".served"
+        let crashes = CrashRule.here(everyWriterWaits: configuration.database.everyWriterWaits)
         tailing = Confined(on: tailLane) {
             Tailing(
                 file: file,
                 source: SQLiteChangeSource(
-                    file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath),
+                    file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath,
+                    crashes: crashes),
                 hub: hub, lane: tailLane, settings: paces,
                 isEmbedded: isEmbedded, keeping: keeping, services: services)
         }

@@ -66,6 +66,11 @@ public struct DatabaseFile: Hashable, Sendable {
         try Self.requireWAL(try open(.reader), converting: false)
     }
 
+    /// - Throws: `NewerSchema`: the journal was made by a newer Tidings.
+    public func requireKnownSchema() throws {
+        _ = try open(.reader).inDatabase { try JournalSchema.found($0, path: path) }
+    }
+
     static func requireWAL(_ queue: DatabaseQueue, converting: Bool) throws {
         let wish = converting ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode"
         let mode = try queue.inDatabase { try String.fetchOne($0, sql: wish) } ?? "?"

@@ -11,13 +11,14 @@ import Lanes
 final class HistoryGuard {
     private let file: DatabaseFile
     private let side: SideFile
-    private let boot = SideFile.bootID
+    private let crashes: CrashRule
     /// What this process read last: the side file may be a second behind.
     private var lastRead: Head?
 
-    init(file: DatabaseFile, side: SideFile) {
+    init(file: DatabaseFile, side: SideFile, crashes: CrashRule) {
         self.file = file
         self.side = side
+        self.crashes = crashes
     }
 
     /// The head to start from, in the epoch in force; a new epoch is written when history cannot be proven.
@@ -65,12 +66,10 @@ final class HistoryGuard {
         if served.seq > .zero {
             guard let nonce = try journal.nonce(at: served.seq), nonce == served.nonce else { return false }
         }
-        // After a crash of the machine, commits that did not wait for the disk may be gone though they were
-        // served.
-        return served.clean || served.boot == boot || file.synchronousFull
+        return crashes.keeps(served)
     }
 
     func remember(_ head: Head, clean: Bool) throws {
-        try side.replace(with: ServedMark(head: head, boot: boot, clean: clean))
+        try side.replace(with: ServedMark(head: head, boot: crashes.boot, clean: clean))
     }
 }

@@ -2,15 +2,27 @@
 // them. Everything else the gateway keeps (devices, tokens, acknowledgements) lives in a file of its own, so
 // that bookkeeping never takes the application's write lock.
 
+import GRDB
+
 /// The SQL of Tidings' own tables, and the one trigger that writes the state index.
 public enum JournalSchema {
     /// Raised with every change of what follows; stored under `schema` in `tidings_meta`.
-    public static let version = 2
+    public static let version = 3
 
     /// What a database of an older version lacks in tables that are there.
     static let additions: [(table: String, column: String, definition: String)] = [
         ("tidings_state", "at", "INTEGER NOT NULL DEFAULT 0")
     ]
+
+    /// The version a database was made with; nil: it has no journal.
+    ///
+    /// - Throws: `NewerSchema`.
+    static func found(_ db: Database, path: String) throws -> Int? {
+        guard try db.hasTable("tidings_meta") else { return nil }
+        let found = try Int.fetchOne(db, sql: "SELECT value FROM tidings_meta WHERE key = 'schema'")
+        if let found, found > version { throw NewerSchema(path: path, found: found, known: version) }
+        return found
+    }
 
     /// Idempotent.
     public static let tables = [

@@ -35,11 +35,15 @@ public final class SQLiteChangeSource: ChangeSource {
     /// - Parameters:
     ///   - ledger: Counted by this source from here on.
     ///   - sidePath: Where the last served place is kept.
-    public init(file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, sidePath: String) {
+    ///   - crashes: What the machine's crashes can take.
+    public init(
+        file: DatabaseFile, catalogue: EntityCatalogue, ledger: TotalsLedger, sidePath: String,
+        crashes: CrashRule
+    ) {
         self.file = file
         self.catalogue = catalogue
         self.ledger = ledger
-        history = HistoryGuard(file: file, side: SideFile(path: sidePath))
+        history = HistoryGuard(file: file, side: SideFile(path: sidePath), crashes: crashes)
     }
 
     // MARK: ChangeSource

@@ -43,6 +43,30 @@ public struct ServedMark: Hashable, Sendable {
     }
 }
 
+/// What a crash of the machine can have taken. A commit that did not wait for the disk may be gone after one,
+/// though it was served; the rows that follow stand at the same seqs.
+public struct CrashRule: Hashable, Sendable {
+    /// The boot of the machine that this is; empty: not known, and taken for another one each time.
+    public let boot: String
+    /// Whether every writer of the file commits at `synchronous=FULL`; false also when nobody can say.
+    public let everyWriterWaits: Bool
+
+    public init(boot: String, everyWriterWaits: Bool) {
+        self.boot = boot
+        self.everyWriterWaits = everyWriterWaits
+    }
+
+    /// Of this machine, since it was started last.
+    public static func here(everyWriterWaits: Bool) -> CrashRule {
+        CrashRule(boot: SideFile.bootID, everyWriterWaits: everyWriterWaits)
+    }
+
+    /// Whether all that was served when `mark` was written is still to be found.
+    func keeps(_ mark: ServedMark) -> Bool {
+        mark.clean || everyWriterWaits || (!boot.isEmpty && mark.boot == boot)
+    }
+}
+
 /// The file that holds it. Lives on the tailer's lane.
 struct SideFile {
     let path: String

@@ -54,9 +54,15 @@ public struct Configuration: Hashable, Sendable {
         public var gatewayPath = "data/gateway.db"
         /// The entity catalogue; empty: the embedded shop's own.
         public var catalogue = ""
-        public var durability = Durability.full
+        public var durability = Durability.auto
         public var readers = 4
         public var busyTimeout = Duration.seconds(5)
+
+        /// Whether all who write to the file wait for the disk. Embedded, that is asked of them; of an
+        /// application's connections it is only known if somebody says so.
+        public var everyWriterWaits: Bool {
+            durability == .full || (durability == .auto && mode == .embedded)
+        }
     }
 
     /// How the hooks in the database are kept true.
@@ -219,12 +225,17 @@ public enum UploadAcceptance: String, Hashable, Sendable, CaseIterable {
     case never
 }
 
-/// SQLite's `synchronous`, for our own writes.
+/// SQLite's `synchronous`: what a power cut can take.
 public enum Durability: String, Hashable, Sendable, CaseIterable {
-    /// An acknowledged write survives a power cut.
+    /// Our own writes survive one; embedded, all others do too.
+    case auto
+    /// Every writer's do.
     case full
-    /// It survives a crash of the process, not always of the machine.
+    /// They survive a crash of the process, not always of the machine.
     case normal
+
+    /// For our own connections.
+    public var isFullForUs: Bool { self != .normal }
 }
 
 /// The `SameSite` of the reconnect cookie.

@@ -86,8 +86,11 @@ extension Setting {
                 "The entity catalogue: which tables are synced and how. Empty: the embedded shop's own."),
             Setting(
                 "database.durability", \.database.durability,
-                "full: an acknowledged write survives a power cut. normal: faster; a power cut "
-                    + "may take the last writes, and every till downloads anew after one."),
+                "full: every writer of the file commits at synchronous=FULL, so nothing that was told is "
+                    + "lost in a power cut. normal: faster; one may take the last writes, and every till "
+                    + "downloads anew after it. auto: our own writes are full; embedded, all others are "
+                    + "taken to be, and of an attached application's nothing is assumed: as with normal, "
+                    + "tills download anew after a power cut."),
             Setting(
                 "database.readers", \.database.readers, 1...64,
                 "Connections that read answers and backlogs, each a thread. They share the disk "

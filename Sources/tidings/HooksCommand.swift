@@ -83,6 +83,7 @@ struct HooksCommand: ParsableCommand {
             let surplus: [String]
             let problems: [String]
             let unfinished: [String]
+            let olderSchema: Int?
         }
 
         func run() throws {
@@ -96,7 +97,8 @@ struct HooksCommand: ParsableCommand {
             }
             let shown = Shown(
                 inStep: status.isInStep, missing: status.missing, different: status.different,
-                surplus: status.surplus, problems: status.problems, unfinished: status.unfinished)
+                surplus: status.surplus, problems: status.problems, unfinished: status.unfinished,
+                olderSchema: status.olderSchema)
             try output.print(shown) {
                 status.isInStep
                     ? ["in step"]
@@ -104,6 +106,7 @@ struct HooksCommand: ParsableCommand {
                         + status.surplus.map { "surplus    \($0)" }
                         + status.problems.map { "problem    \($0)" }
                         + status.unfinished.map { "unfinished \($0)" }
+                        + (status.olderSchema.map { ["older      schema \($0) of the journal"] } ?? [])
             }
             if !status.isInStep { throw ExitCode.drift }
         }

@@ -18,7 +18,7 @@ struct Stores {
         settings = try source.load().configuration
         catalogue = try Catalogue.load(settings)
         file = DatabaseFile(
-            path: settings.database.path, synchronousFull: settings.database.durability == .full)
+            path: settings.database.path, synchronousFull: settings.database.durability.isFullForUs)
     }
 
     var shop: ShopDatabase { ShopDatabase(file: file, catalogue: catalogue) }

@@ -94,7 +94,8 @@ final class RetentionModel {
         ledger = TotalsLedger(TotalsLedger.Book(at: Head(epoch: Epoch(0), seq: .zero, nonce: .none)))
         source = SQLiteChangeSource(
             file: fixture.shop.file, catalogue: fixture.catalogue, ledger: ledger,
-            sidePath: fixture.path + ".served")
+            sidePath: fixture.path + ".served",
+            crashes: .here(everyWriterWaits: true))
         reader = try SQLiteStateReader(
             file: fixture.shop.file, catalogue: fixture.catalogue, ledger: ledger, clock: .system)
         purger = Purger(file: fixture.shop.file)

@@ -100,6 +100,60 @@ import Testing
         #expect(error?.description.contains("\n") == false)
     }
 
+    /// A database of before the index of tombstones and the time in the state index.
+    @Test func aGatewayBringsAnOlderJournalUpToDate() throws {
+        let fixture = try HookFixture()
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'a'); DELETE FROM brands;")
+        try fixture.write(
+            """
+            DROP TRIGGER tidings_apply; DROP INDEX tidings_state_dead; ALTER TABLE tidings_state DROP COLUMN at;
+            UPDATE tidings_meta SET value = 1 WHERE key = 'schema';
+            """)
+        // Triggers as they were then: the one that is compared is made by hand.
+        let old = JournalSchema.applyTrigger.replacing(", dead, at)", with: ", dead)")
+            .replacing("NEW.op = 3, NEW.at)", with: "NEW.op = 3)").replacing(",\n    at = NEW.at", with: "")
+        try fixture.write(old + ";")
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'b');")
+        let epoch = try fixture.one("SELECT value FROM tidings_meta WHERE key='epoch'")
+        let status = try fixture.shop.installer(try fixture.shop.file.open(.writer)).status()
+        #expect(status.olderSchema == 1 && !status.isInStep)
+        let keeper = HookKeeper(
+            file: fixture.shop.file, catalogue: fixture.catalogue, writesVersionBack: true)
+        _ = try keeper.verify()
+        #expect(try fixture.shop.installer(try fixture.shop.file.open(.writer)).status().olderSchema == nil)
+        #expect(
+            try fixture.one("SELECT count(*) FROM sqlite_master WHERE name = 'tidings_state_dead'") == "1")
+        #expect(try fixture.one("SELECT value FROM tidings_meta WHERE key='epoch'") == epoch)
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'c');")
+        #expect(try fixture.one("SELECT count(*) FROM tidings_state WHERE at > 0") == "1")
+        #expect(try fixture.one("SELECT count(*) FROM tidings_state WHERE dead = 0") == "2")
+    }
+
+    /// Another index than ours makes no hook differ: only the number tells.
+    @Test func aMissingIndexOfTheJournalIsMadeByTheGateway() throws {
+        let fixture = try HookFixture()
+        try fixture.write(
+            "DROP INDEX tidings_state_dead; UPDATE tidings_meta SET value = 2 WHERE key = 'schema';")
+        #expect(
+            try HookKeeper(
+                file: fixture.shop.file, catalogue: fixture.catalogue, writesVersionBack: true
+            ).verify() == [])
+        #expect(
+            try fixture.one("SELECT count(*) FROM sqlite_master WHERE name = 'tidings_state_dead'") == "1")
+    }
+
+    @Test func aJournalOfANewerTidingsIsLeftAlone() throws {
+        let fixture = try HookFixture()
+        try fixture.write(
+            "UPDATE tidings_meta SET value = 99 WHERE key = 'schema'; DROP TRIGGER tidings_apply;")
+        let installer = fixture.shop.installer(try fixture.shop.file.open(.writer))
+        #expect(throws: NewerSchema.self) { try installer.status() }
+        #expect(throws: NewerSchema.self) { try installer.restore() }
+        let error = #expect(throws: NewerSchema.self) { try fixture.shop.file.requireKnownSchema() }
+        #expect(error?.description.contains("schema 99") == true)
+        #expect(try fixture.one("SELECT count(*) FROM sqlite_master WHERE name='tidings_apply'") == "0")
+    }
+
     // MARK: Installing
 
     @Test func hooksSayWhetherTheyAreInStep() throws {

@@ -89,6 +89,33 @@ import TidingsTesting
         #expect(try epoch(daemon, business.token) != before)
     }
 
+    /// After a crash of the machine commits may be gone that did not wait for the disk. A boot is played by
+    /// another boot id in the side file of a gateway that was killed.
+    @Test(arguments: [
+        ([String](), false, true), (["database.durability=normal"], false, false),
+        ([], true, false), (["database.durability=full"], true, true),
+    ])
+    func anUncleanRebootIsAnotherHistoryUnlessEveryWriterWaits(
+        _ settings: [String], _ isAttached: Bool, _ isKept: Bool
+    ) throws {
+        let daemon = try Daemon(settings, attachedTo: isAttached ? .stall : nil)
+        let owner = isAttached ? try daemon.owner(of: 7) : try daemon.newBusiness().token
+        let before = try epoch(daemon, owner)
+        let side = daemon.directory.appendingPathComponent("gateway.db.served")
+        for (isClean, isReboot) in [(false, false), (true, true), (false, true)] {
+            if isClean { daemon.terminate() } else { daemon.kill() }
+            if isReboot {
+                var words = try String(contentsOf: side, encoding: .utf8).split(separator: " ")
+                #expect(words.count == 7 && words[6] == (isClean ? "clean\n" : "running\n"))
+                words[5] = "0e3b4e2c-boot-of-yesterday"
+                try Data(words.joined(separator: " ").utf8).write(to: side)
+            }
+            try daemon.start()
+            let mayChange = isReboot && !isClean && !isKept
+            #expect(try (epoch(daemon, owner) != before) == mayChange, "clean \(isClean), reboot \(isReboot)")
+        }
+    }
+
     @Test func withoutTheSideFileNothingIsProven() throws {
         let daemon = try Daemon()
         let business = try daemon.newBusiness()

@@ -61,6 +61,8 @@ public struct HookInstaller {
             let wanted = generator.hooks(of: EntityCatalogue(entities: fit.entities))
             let there = try Self.installed(db)
             var status = HookStatus()
+            let schema = try JournalSchema.found(db, path: queue.path)
+            status.olderSchema = schema.flatMap { $0 < JournalSchema.version ? $0 : nil }
             for hook in wanted {
                 guard let sql = there[hook.name] else {
                     status.missing.append(hook.name)
@@ -99,12 +101,15 @@ public struct HookInstaller {
 
     // MARK: Restoring
 
-    /// One transaction: what is missing is made, what differs is replaced, tables to be walked are marked.
+    /// One transaction: what is missing is made, what differs is replaced, tables to be walked are marked. A
+    /// journal of an older Tidings is brought up to this one.
     ///
     /// - Returns: The names of the hooks that were made.
+    /// - Throws: `NewerSchema`, having changed nothing; the database's errors.
     @discardableResult public func restore() throws -> [String] {
         var made: [String] = []
         try queue.inTransaction(.immediate) { db in
+            _ = try JournalSchema.found(db, path: queue.path)
             let fit = try SchemaFit(catalogue, db)
             let before = try Self.installed(db)
             // Without it, journal rows no longer reached the state index: nothing said since then holds.

@@ -17,8 +17,13 @@ public struct HookStatus: Hashable, Sendable {
     /// Tables whose rows are not all journaled yet: their walk is under way, or waits for a gateway.
     public var unfinished: [String] = []
 
+    /// The journal's schema, when it is of an older Tidings: install, or a gateway, brings it up.
+    public var olderSchema: Int?
+
     /// Nothing that `hooks install` would have to put right.
-    public var hooksAreInPlace: Bool { missing.isEmpty && different.isEmpty && surplus.isEmpty }
+    public var hooksAreInPlace: Bool {
+        missing.isEmpty && different.isEmpty && surplus.isEmpty && olderSchema == nil
+    }
     public var isInStep: Bool { hooksAreInPlace && problems.isEmpty && unfinished.isEmpty }
     /// What a person has to put right, in the catalogue or in the database.
     public var problems: [String] {
