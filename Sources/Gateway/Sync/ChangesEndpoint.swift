@@ -19,8 +19,16 @@ struct Poll: Sendable {
     let waitsUntil: ContinuousClock.Instant?
     /// Whose it is.
     let grant: Grant
+    /// Up to where nothing came, as far as a poll that waits has read; nil: it has not.
+    var quietThrough: Seq?
     /// The same as text: one answered wait each two seconds.
     var device: String { "\(grant.business)/\(grant.deviceName)" }
+
+    func quiet(through position: Seq) -> Poll {
+        var poll = self
+        poll.quietThrough = position
+        return poll
+    }
 
     /// Of the delta after this token, as it is now.
     func tag(of delta: Delta) -> EntityTag {
@@ -46,7 +54,8 @@ extension Reception {
                     token: token, scope: scope, limit: limit ?? services.configuration.pages.defaultRecords,
                     waitsUntil: wait > 0 ? .now + .seconds(wait) : nil, grant: grant)
                 if wait > 0 { return waitForChange(poll, hold(call), call.finishing) }
-                try read(poll, answer: call.later)
+                let (services, answer) = (services, call.later)
+                services.read(poll) { answer(services.response(to: poll, $0)) }
             } else if let text = target.value("since") {
                 try changes(call, since: text, scope: scope, limit: limit)
             } else {
@@ -57,16 +66,6 @@ extension Reception {
             call.refuse(refused)
         } catch {
             call.refuse(.unavailable(retryAfterSeconds: 1))
-        }
-    }
-
-    private func read(_ poll: Poll, answer: @Sendable @escaping (Response) -> Void) throws(TooManyReads) {
-        let services = services
-        try services.readers.submit(.answer, for: poll.scope.business) { reader in
-            answer(
-                services.response(
-                    to: poll,
-                    Result { try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit) }))
         }
     }
 
@@ -99,19 +98,17 @@ extension Reception {
     ) {
         guard let own else { return }
         let services = services
-        do {
-            try services.readers.submit(.answer, for: poll.scope.business) { reader in
-                let result = Result {
-                    try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit)
-                }
-                let answer = finish(services.response(to: poll, result))
-                own.post { $0.waited(poll, number, finish, try? result.get(), answer) }
-            }
-        } catch {
+        services.read(poll) { result in
             // A whole shop was woken by one change: whoever has waited so long can wait for its turn.
-            _ = lane.after(.milliseconds(Int.random(in: 20...200))) {
-                own.post { $0.waitForChange(poll, number, finish) }
+            if case .failure(is TooManyReads) = result {
+                return own.post { reception in
+                    _ = reception.lane.after(.milliseconds(Int.random(in: 20...200))) {
+                        own.post { $0.waitForChange(poll, number, finish) }
+                    }
+                }
             }
+            let answer = finish(services.response(to: poll, result))
+            own.post { $0.waited(poll, number, finish, try? result.get(), answer) }
         }
     }
 
@@ -126,6 +123,7 @@ extension Reception {
         let isOver = left <= .zero || services.status.isDraining
         if let delta, !delta.hasMore, !isOver {
             if delta.recordCount == 0 {
+                let poll = poll.quiet(through: delta.to)
                 shard.with { shard in
                     shard.wait(
                         for: poll.scope, beyond: delta.to, seconds: Int(left.components.seconds) + 1
@@ -153,6 +151,36 @@ extension SyncFigures {
 }
 
 extension Services {
+    /// Reads what came after a poll's token.
+    ///
+    /// - Parameter completion: Called once: from a reader's lane, or at once when there are too many reads.
+    fileprivate func read(
+        _ poll: Poll, completion: @escaping @Sendable (Result<Delta, any Error>) -> Void
+    ) {
+        if isBacklog(poll) {
+            return readers.page(
+                after: poll.token, scope: poll.scope, limit: poll.limit, completion: completion)
+        }
+        do {
+            try readers.submit(.answer, for: poll.scope.business) { reader in
+                completion(
+                    Result { try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit) })
+            }
+        } catch {
+            completion(.failure(error))
+        }
+    }
+
+    /// What may be asked six hundred times a minute, and may hold many records: further pages, and waits from
+    /// far behind. They are read in turn with the streams that catch up, within their budget of records a
+    /// second.
+    private func isBacklog(_ poll: Poll) -> Bool {
+        guard poll.token.isSettled else { return true }
+        guard poll.waitsUntil != nil, let head = status.tailer.head else { return false }
+        let position = poll.quietThrough ?? poll.token.pos
+        return head.seq.rawValue - position.rawValue > Int64(configuration.pages.frameMaxRecords)
+    }
+
     /// A device that polls has stored what its settled token says. Only a token that was answered counts.
     private func acknowledge(_ poll: Poll) {
         guard poll.token.isSettled, poll.grant.device != nil else { return }
