@@ -22,18 +22,22 @@ struct ChangesBench: ParsableCommand {
     @Option(help: "Requests a run.") var requests = 2_000
 
     func run() throws {
-        print("products    records   steps   rows scanned   CPU µs a request   p50 µs   p99 µs")
+        print(
+            "products  records   steps   empty   single   rows scanned   CPU µs a request   p50 µs   p99 µs")
         for size in products.split(separator: ",").compactMap({ Int($0) }) {
             let gateway = try TidingsRig.withProducts(size)
             let target = try change(gateway)
             let work = try StatementWork(gateway.database, target)
             let (cpu, wall) = try ask(gateway, target)
-            print(
-                "\(size)".leftPadded(8), "\(work.records)".leftPadded(10), "\(work.steps)".leftPadded(7),
-                "\(work.scanned)".leftPadded(14), cpu.text(0).leftPadded(18),
-                wall.percentile(0.5).text(0).leftPadded(8), wall.percentile(0.99).text(0).leftPadded(8))
+            let figures = [
+                (size.description, 8), ("\(work.records)", 9), ("\(work.changes.steps)", 8),
+                ("\(work.empty.steps)", 8), ("\(work.single.steps)", 9), ("\(work.scanned)", 15),
+                (cpu.text(0), 19), (wall.percentile(0.5).text(0), 9), (wall.percentile(0.99).text(0), 9),
+            ]
+            print(figures.map { $0.0.leftPadded($0.1) }.joined())
             printJSON([
-                "bench": "changes", "products": size, "records": work.records, "steps": work.steps,
+                "bench": "changes", "products": size, "records": work.records, "steps": work.changes.steps,
+                "steps_empty": work.empty.steps, "steps_single": work.single.steps,
                 "rows_scanned": work.scanned, "cpu_us": cpu, "p50_us": wall.percentile(0.5),
                 "p99_us": wall.percentile(0.99),
             ])
@@ -87,13 +91,25 @@ struct ChangesBench: ParsableCommand {
     }
 }
 
-/// What SQLite does for one answer, by its own counters: the same reader, on the same file.
+/// What SQLite does for answers, by its own counters: the same reader, on the same file.
 private struct StatementWork {
+    /// Of one answer.
+    struct Count {
+        /// Instructions of SQLite's virtual machine.
+        var steps = 0
+        /// Rows walked without an index.
+        var scanned = 0
+    }
+
+    /// In the answer with changes.
     let records: Int
-    /// Instructions of SQLite's virtual machine.
-    let steps: Int
-    /// Rows walked without an index.
-    let scanned: Int
+    let changes: Count
+    /// The answer to whoever has everything.
+    let empty: Count
+    /// One record by its id.
+    let single: Count
+
+    var scanned: Int { changes.scanned + empty.scanned + single.scanned }
 
     /// The newest connection, as SQLite names it when it is opened.
     private static let newest = Atomic<Int>(0)
@@ -115,23 +131,36 @@ private struct StatementWork {
         let reader = try SQLiteStateReader(
             file: DatabaseFile(path: path), catalogue: catalogue, ledger: ledger, clock: .system)
         let connection = unsafe OpaquePointer(bitPattern: Self.newest.load(ordering: .relaxed))
+        func count(_ answer: () throws -> Void) throws -> Count {
+            // The first time statements are prepared.
+            try answer()
+            _ = unsafe Self.counted(connection)
+            try answer()
+            return unsafe Self.counted(connection)
+        }
         let scope = Scope(business: BusinessID(1), entities: catalogue.defaultSet)
-        records = try reader.page(after: token, scope: scope, limit: 1_000).recordCount
-        _ = unsafe Self.counted(connection)
-        _ = try reader.page(after: token, scope: scope, limit: 1_000)
-        (steps, scanned) = unsafe Self.counted(connection)
+        let delta = try reader.page(after: token, scope: scope, limit: 1_000)
+        records = delta.recordCount
+        changes = try count { _ = try reader.page(after: token, scope: scope, limit: 1_000) }
+        empty = try count { _ = try reader.page(after: delta.token, scope: scope, limit: 1_000) }
+        guard let products = EntityName("products").flatMap(catalogue.number(named:)) else {
+            throw SocketFailure(description: "no products")
+        }
+        single = try count {
+            _ = try reader.record(.integer(1), of: products, business: BusinessID(1), fields: nil)
+        }
     }
 
     /// The counters of all the connection's statements, set back to zero.
-    private static func counted(_ connection: OpaquePointer?) -> (steps: Int, scanned: Int) {
-        var (steps, scanned) = (0, 0)
+    private static func counted(_ connection: OpaquePointer?) -> Count {
+        var count = Count()
         var statement = unsafe sqlite3_next_stmt(connection, nil)
         while let current = unsafe statement {
-            steps += Int(unsafe sqlite3_stmt_status(current, SQLITE_STMTSTATUS_VM_STEP, 1))
-            scanned += Int(unsafe sqlite3_stmt_status(current, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1))
+            count.steps += Int(unsafe sqlite3_stmt_status(current, SQLITE_STMTSTATUS_VM_STEP, 1))
+            count.scanned += Int(unsafe sqlite3_stmt_status(current, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1))
             unsafe statement = sqlite3_next_stmt(connection, current)
         }
-        return (steps, scanned)
+        return count
     }
 
     /// The totals at the head, counted here as the gateway counted them at its start.
