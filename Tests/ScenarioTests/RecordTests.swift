@@ -131,6 +131,47 @@ import TidingsTesting
         #expect(try get(shop, "/api/v1/products/1?embed=category").status == 422)
     }
 
+    @Test func ownedChildrenTravelInsideTheRecordOrAreLeftOut() throws {
+        let daemon = try Daemon(attachedTo: .stall)
+        let token = try daemon.register("till", by: try daemon.owner(of: 7))
+        func order(_ query: String, _ headers: (String, String)...) throws -> Answer {
+            try daemon.ask("GET", "/api/v1/orders/1" + query, token: token, headers: headers)
+        }
+        try daemon.sql(
+            """
+            INSERT INTO orders(id, note) VALUES(1, 'a'), (2, 'b');
+            INSERT INTO order_lines VALUES(1, 2, 'tea', 3), (1, 1, 'milk', 1), (2, 1, 'foreign', 9);
+            """)
+        let whole = try order("")
+        let lines = try #require(data(whole)["lines"] as? [[String: Any]])
+        #expect(lines.map { $0["item"] as? String } == ["milk", "tea"] && lines[1]["quantity"] as? Int == 3)
+        let tag = try #require(whole.fields["etag"])
+        // Asking for all there is, is asking for the record.
+        let named = try order("?embed=lines")
+        #expect(named.fields["etag"] == tag && named.body == whole.body)
+        let own = ["id", "version"]
+        for (query, names) in [
+            ("?embed=", ["note"]), ("?fields=note", ["note"]), ("?fields=lines", ["lines"]),
+            ("?fields=&embed=lines", ["lines"]), ("?fields=note&embed=lines", ["lines", "note"]),
+        ] {
+            let some = try order(query)
+            #expect(data(some).keys.sorted() == (own + names).sorted(), "\(query)")
+            #expect((some.fields["etag"] == tag) == (names.count == 2), "\(query)")
+        }
+        #expect(try order("?embed=note").status == 422 && order("?embed=order_lines").status == 422)
+
+        // A child's change is the record's.
+        #expect(try order("", ("If-None-Match", tag)).status == 304)
+        try daemon.sql("UPDATE order_lines SET quantity=4 WHERE order_id=1 AND place=2;")
+        let after = try order("", ("If-None-Match", tag))
+        #expect(
+            after.status == 200 && data(after)["version"] as? Int == (data(whole)["version"] as? Int ?? 0) + 1
+        )
+        #expect((data(after)["lines"] as? [[String: Any]])?.last?["quantity"] as? Int == 4)
+        try daemon.sql("DELETE FROM order_lines WHERE order_id=1;")
+        #expect((data(try order(""))["lines"] as? [Any])?.isEmpty == true)
+    }
+
     /// A restore gives the same versions to other bytes, and so must not give them the same tags.
     @Test func aLaterHistoryHasOtherTags() throws {
         let shop = try shop()

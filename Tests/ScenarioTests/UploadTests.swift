@@ -226,7 +226,7 @@ import TidingsTesting
         #expect(try till.send(many).statuses.last == "applied")
     }
 
-    @Test func aDatabaseThatIsLockedOrFullCountsNothingAsApplied() throws {
+    @Test func aLockedDatabaseCountsNothingAsApplied() throws {
         let till = try Uploader(Daemon(["database.busy_timeout=200ms"]))
         let party = Uploader.operation("create", "parties", ["name": "Ann"])
         #expect(try till.send([Uploader.operation("create", "parties", ["name": "Bea"])]).success == true)
