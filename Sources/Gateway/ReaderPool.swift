@@ -144,6 +144,9 @@ final class ReaderPool: PageSource {
         }
     }
 
+    /// Charges records that were read as an answer to the budget of backlogs.
+    func spend(_ records: Int) { queues.withLock { $0.budget.spend(records) } }
+
     func page(
         after token: SyncToken, scope: Scope, limit: Int,
         completion: @Sendable @escaping (Result<Delta, any Error>) -> Void
@@ -151,9 +154,7 @@ final class ReaderPool: PageSource {
         do {
             try submit(.backlog, for: scope.business) { [self] reader in
                 let page = Result { try reader.page(after: token, scope: scope, limit: limit) }
-                if case .success(let delta) = page {
-                    queues.withLock { $0.budget.spend(delta.recordCount) }
-                }
+                if case .success(let delta) = page { spend(delta.recordCount) }
                 completion(page)
             }
         } catch {

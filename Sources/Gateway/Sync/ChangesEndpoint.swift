@@ -162,9 +162,12 @@ extension Services {
                 after: poll.token, scope: poll.scope, limit: poll.limit, completion: completion)
         }
         do {
-            try readers.submit(.answer, for: poll.scope.business) { reader in
-                completion(
-                    Result { try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit) })
+            try readers.submit(.answer, for: poll.scope.business) { [self] reader in
+                let page = Result { try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit) }
+                if poll.waitsUntil != nil, case .success(let delta) = page {
+                    readers.spend(delta.recordCount)
+                }
+                completion(page)
             }
         } catch {
             completion(.failure(error))
@@ -173,7 +176,7 @@ extension Services {
 
     /// What may be asked six hundred times a minute, and may hold many records: further pages, and waits from
     /// far behind. They are read in turn with the streams that catch up, within their budget of records a
-    /// second.
+    /// second. Waits from close by are charged to it, and wait for nobody.
     private func isBacklog(_ poll: Poll) -> Bool {
         guard poll.token.isSettled else { return true }
         guard poll.waitsUntil != nil, let head = status.tailer.head else { return false }
