@@ -94,7 +94,8 @@ struct Assembly {
             registry: registry, readers: readers,
             spools: SpoolBook(
                 readers: readers, directory: Self.directory(of: file.path), clock: clock,
-                epoch: { status.tailer.head?.epoch }),
+                epoch: { status.tailer.head?.epoch },
+                shareFor: min(.seconds(2), configuration.retention.tombstones / 2)),
             observations: observations, ages: ages, service: service, events: events, roster: roster,
             status: status, retry: retry, uploads: uploads)
 

@@ -60,17 +60,19 @@ final class SpoolBook: Sendable {
     /// How long a finished spool is handed to newcomers. They continue from its token: older is not wrong.
     private let shareFor: Int64
 
-    /// - Parameter directory: On a disk with room for the largest business.
-    /// - Parameter epoch: The history in force: a spool of another is never handed out.
+    /// - Parameters:
+    ///   - directory: On a disk with room for the largest business.
+    ///   - epoch: The history in force: a spool of another is never handed out.
+    ///   - shareFor: Shorter than deletions are kept, or its token could not be continued from.
     init(
         readers: ReaderPool, directory: String, clock: WallClock, epoch: @Sendable @escaping () -> Epoch?,
-        shareForMilliseconds: Int64 = 2_000
+        shareFor: Duration
     ) {
         self.readers = readers
         self.directory = directory
         self.clock = clock
         self.epoch = epoch
-        shareFor = shareForMilliseconds * 1_000
+        self.shareFor = Int64(shareFor.milliseconds) * 1_000
     }
 
     /// Hands out a spool of that scope. `waiter` is called once, from a reader's lane or at once.
