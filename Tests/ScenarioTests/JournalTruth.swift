@@ -16,9 +16,13 @@ struct JournalTruth {
 
     private let rows: [Row]
 
-    init(_ daemon: Daemon, business: Int, names: [Int: String] = entityNames) throws {
+    /// - Parameter table: Where the whole journal stands: its own table, as long as nothing is purged.
+    init(
+        _ daemon: Daemon, business: Int, names: [Int: String] = entityNames,
+        table: String = "tidings_journal"
+    ) throws {
         let text = try daemon.sql(
-            "SELECT seq, entity, id, op, version FROM tidings_journal WHERE business=\(business) "
+            "SELECT seq, entity, id, op, version FROM \(table) WHERE business=\(business) "
                 + "ORDER BY seq;")
         rows = text.split(separator: "\n").map { line in
             let columns = line.split(separator: "|").map(String.init)
@@ -39,9 +43,16 @@ struct JournalTruth {
     /// - Parameter forgivesMissing: Where hooks are taken away, a row can be gone before the journal knows:
     ///   the copy may lack it then. It may never hold what the journal does not say.
     func differences(_ checkpoints: [Till.Checkpoint], forgivesMissing: Bool = false) -> [String] {
+        wrong(checkpoints, forgivesMissing: forgivesMissing).map(\.difference)
+    }
+
+    /// The same with the checkpoints concerned, once for each entity that is wrong.
+    func wrong(
+        _ checkpoints: [Till.Checkpoint], forgivesMissing: Bool = false
+    ) -> [(checkpoint: Till.Checkpoint, difference: String)] {
         var state: [String: [String: Int64]] = [:]
         var next = 0
-        var wrong: [String] = []
+        var wrong: [(checkpoint: Till.Checkpoint, difference: String)] = []
         for checkpoint in checkpoints.sorted(by: { $0.position < $1.position }) {
             while next < rows.count, rows[next].seq <= checkpoint.position {
                 let row = rows[next]
@@ -59,9 +70,8 @@ struct JournalTruth {
                 let details = ids.map {
                     "\($0): \(truth[$0].map(String.init) ?? "-")≠\(held[$0].map(String.init) ?? "-")"
                 }
-                wrong.append(
-                    "\(checkpoint.why) at \(checkpoint.position): \(entity) \(details.joined(separator: ", "))"
-                )
+                let place = "\(checkpoint.why) at \(checkpoint.position) of \(checkpoint.epoch)"
+                wrong.append((checkpoint, "\(place): \(entity) \(details.joined(separator: ", "))"))
             }
         }
         return wrong

@@ -181,12 +181,12 @@ struct ModelRound {
             sum += result
             sum.problems += try JournalTruth(daemon, business: business).differences(checkpoints)
         }
-        sum.problems += try hooksDisagree()
+        sum.problems += try Self.hooksDisagree(daemon)
         return sum
     }
 
     /// The state index against the tables, once nobody writes.
-    private func hooksDisagree() throws -> [String] {
+    static func hooksDisagree(_ daemon: Daemon) throws -> [String] {
         let found = try daemon.sql(
             """
             SELECT 'products', id, business_id FROM products WHERE deleted_at IS NULL AND business_id IS NOT NULL

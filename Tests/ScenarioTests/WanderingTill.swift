@@ -19,19 +19,27 @@ final class WanderingTill {
     private(set) var noticed = 0
     /// Dropped frames whose records came again in a later one.
     private(set) var covered = 0
-    private(set) var resets = 0
+    /// How often it was told to download anew, by reason.
+    private(set) var refused: [String: Int] = [:]
     private(set) var pages = 0
     private(set) var streams = 0
     private(set) var events = 0
     private(set) var heartbeats = 0
     /// Stays on its streams for seconds.
     private let isPatient: Bool
+    /// Why it may be told to download anew; every other reason is a broken promise.
+    private let mayBeRefused: Set<String>
+    /// Is silent for seconds now and then.
+    private let sleepsLong: Bool
 
     init(
         daemon: Daemon, token: String, entities: [String]?, foreignCanaries: [String], seed: UInt64,
-        isPatient: Bool = false, checksTotals: Bool = true
+        isPatient: Bool = false, checksTotals: Bool = true, mayBeRefused: Set<String> = [],
+        sleepsLong: Bool = false
     ) {
         self.isPatient = isPatient
+        self.mayBeRefused = mayBeRefused
+        self.sleepsLong = sleepsLong
         self.daemon = daemon
         self.token = token
         query = entities.map { "&entities=" + $0.joined(separator: ",") } ?? ""
@@ -67,6 +75,9 @@ final class WanderingTill {
     /// Does one thing.
     func step() throws {
         guard till.hasCopy else { return try download() }
+        if sleepsLong, Int.random(in: 0..<4, using: &random) == 0 {
+            usleep(UInt32.random(in: 1_200_000...2_400_000, using: &random))
+        }
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<4: try download()
         case 4..<40: try poll(pagesMax: Int.random(in: 1...4, using: &random))
@@ -80,8 +91,10 @@ final class WanderingTill {
 
     /// Catches up for good.
     func finish() throws {
-        if !till.hasCopy { try download() }
-        try poll(pagesMax: 10_000)
+        repeat {
+            if !till.hasCopy { try download() }
+            try poll(pagesMax: 10_000)
+        } while !till.hasCopy && till.violations.isEmpty
     }
 
     private func download() throws {
@@ -100,10 +113,8 @@ final class WanderingTill {
             let answer = try daemon.ask(
                 "GET", "/sync/changes?sync_token=\(position)&limit=\(limit)" + query, token: token)
             if answer.status == 410 {
-                resets += 1
                 till.refused()
-                return till.complain(
-                    "410 in a round where nothing may be refused: \(answer.json?["reason"] ?? "?")")
+                return refuse(answer.json?["reason"] as? String ?? "?", "a 410")
             }
             guard answer.status == 200 else { return till.complain("changes answered \(answer.status)") }
             let hasMore = till.changes(answer.body, from: till.position)
@@ -190,8 +201,7 @@ final class WanderingTill {
         let rule = till.receive(event)
         if till.position < before { till.complain("the position went back from \(before)") }
         if event.type == "reset" {
-            resets += 1
-            till.complain("a reset in a round where nothing may be refused: \(event.data)")
+            refuse(event.json["reason"] as? String ?? "?", "a reset")
             return false
         }
         if rule == .missing {
@@ -207,7 +217,12 @@ final class WanderingTill {
             covered += 1
             droppedTo = nil
         }
-        return event.type != "bye"
+        return event.type != "bye" && till.hasCopy
+    }
+
+    private func refuse(_ reason: String, _ how: String) {
+        refused[reason, default: 0] += 1
+        if !mayBeRefused.contains(reason) { till.complain("\(how) for \(reason), which may not be") }
     }
 
     private func acknowledge() throws {
@@ -215,5 +230,29 @@ final class WanderingTill {
         let answer = try daemon.ask(
             "POST", "/api/v1/sync/ack", token: token, body: #"{"sync_token":"\#(position)"}"#)
         if answer.status != 204 { till.complain("ack answered \(answer.status)") }
+    }
+}
+
+extension WanderingTill {
+    /// What a life came to. A value.
+    struct Life: Sendable {
+        var problems: [String] = []
+        var checkpoints: [Till.Checkpoint] = []
+        var refused: [String: Int] = [:]
+    }
+
+    /// Lives until the round is over, then catches up.
+    func live(until isOver: () -> Bool) -> Life {
+        var life = Life()
+        do {
+            while !isOver() && till.violations.isEmpty { try step() }
+            try finish()
+        } catch {
+            life.problems.append("\(error)")
+        }
+        life.problems += till.violations
+        life.checkpoints = till.checkpoints
+        life.refused = refused
+        return life
     }
 }
