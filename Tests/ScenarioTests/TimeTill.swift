@@ -11,8 +11,8 @@ struct TimeTill {
     /// How often it was told everything anew.
     private(set) var fulls = 0
     private(set) var answers = 0
-    /// The last answer told changes, all there were: the copy equals what was committed before it was asked for. A
-    /// full download may be of a moment ago, shared with others.
+    /// The last answer told changes, all there were: the copy equals what was committed before it was asked
+    /// for. A full download may be of a moment ago, shared with others.
     private(set) var isCurrent = false
 
     /// Begins with a full download.

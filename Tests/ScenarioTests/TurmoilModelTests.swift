@@ -66,8 +66,8 @@ enum Turmoil: String, CaseIterable, Sendable {
         }
         let purged = try daemon.metric("tidings_tombstones_purged_total")
         print(
-            "turmoil: \(turmoil): \(rounds) rounds, \(sum.checkpoints) copies compared, \(sum.answers) answers by time, "
-                + "\(sum.fulls) of them in full, refused \(sum.refused), \(Int(purged)) tombstones purged")
+            "turmoil: \(turmoil): \(rounds) rounds, \(sum.checkpoints) copies compared, "
+                + "\(sum.answers) answers by time, \(sum.fulls) of them in full, refused \(sum.refused), \(Int(purged)) tombstones purged")
         #expect(sum.checkpoints > rounds * 5 && sum.answers > rounds * 5)
         switch turmoil {
         case .purges: #expect(purged > 0 && sum.refused == [:])
