@@ -67,7 +67,8 @@ enum Turmoil: String, CaseIterable, Sendable {
         let purged = try daemon.metric("tidings_tombstones_purged_total")
         print(
             "turmoil: \(turmoil): \(rounds) rounds, \(sum.checkpoints) copies compared, "
-                + "\(sum.answers) answers by time, \(sum.fulls) of them in full, refused \(sum.refused), \(Int(purged)) tombstones purged")
+                + "\(sum.answers) answers by time, \(sum.fulls) of them in full, refused "
+                + "\(sum.refused), \(Int(purged)) tombstones purged")
         #expect(sum.checkpoints > rounds * 5 && sum.answers > rounds * 5)
         switch turmoil {
         case .purges: #expect(purged > 0 && sum.refused == [:])
@@ -312,7 +313,8 @@ private struct TurmoilRound {
             let table = try TimeTill.table(daemon, business: business)
             let ids = Set(table.keys).union(till.records.keys).filter { table[$0] != till.records[$0] }
             outcome.problems += ids.sorted().prefix(4).map {
-                "by time: \($0): held \(till.records[$0] ?? "nothing"), the table has \(table[$0] ?? "nothing")"
+                "by time: \($0): held \(till.records[$0] ?? "nothing"), "
+                    + "the table has \(table[$0] ?? "nothing")"
             }
         }
     }
