@@ -100,6 +100,8 @@ public final class Exchange: ByteStreamOwner {
             return nil
         }
         stream.owner = nil
+        // Pipelined behind another request, it was left paused: its new owner must hear of the peer.
+        stream.resumeReading()
         return stream
     }
 
