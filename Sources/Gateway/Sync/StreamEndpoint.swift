@@ -47,12 +47,14 @@ extension Reception {
         let head = head(call, fields)
         guard let stream = call.exchange.takeOver() else { return }
         stream.becomeLongLived(services.longLived)
-        let presented = request.header("last-event-id") ?? request.target.value("sync_token")
+        // An empty one is none: it must not hide the other, or changes would be passed over in silence.
+        let presented = [request.header("last-event-id"), request.target.value("sync_token")]
+            .lazy.compactMap { $0 }.first { !$0.isEmpty }
         let wanted = StreamRequest(
             identity: StreamIdentity(
                 device: grant.deviceName, token: grant.token, address: call.address,
                 agent: agents.shared(request.agent)),
-            scope: scope, presented: presented.flatMap { $0.isEmpty ? nil : SyncToken.parse($0) },
+            scope: scope, presented: presented.map { SyncToken.parse($0) },
             head: head, onReady: onReady)
         let id = services.nextStreamID()
         shard.with(stream as AnyObject) { shard, stream in
