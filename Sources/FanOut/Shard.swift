@@ -98,7 +98,8 @@ public final class Shard {
 
     // MARK: What the hub posts
 
-    /// Another history: every stream that was promised the old one is told, and parked.
+    /// The journal was opened. In another history every stream that was promised the old one is told, and
+    /// parked; in the same one streams read what came since from the state index.
     func historyBegan(at head: Head) {
         let before = through?.epoch
         through = head
@@ -106,10 +107,13 @@ public final class Shard {
         recent.insert(head.seq, head.nonce)
         for tail in tails.values where tail.isOpen {
             tail.open(at: head.seq)
+            enqueue(tail)
             wake(tail, everyone: true)
         }
-        guard let before, before != head.epoch else { return }
-        for stream in streams where stream.state.phase != .opening { reset(stream, Refusal(.epoch)) }
+        if let before, before != head.epoch {
+            for stream in streams where stream.state.phase != .opening { reset(stream, Refusal(.epoch)) }
+        }
+        slice()
     }
 
     func deliver(_ publication: Publication) {

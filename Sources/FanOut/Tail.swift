@@ -50,9 +50,10 @@ final class Tail {
     /// The number that the next frame will have.
     var endNumber: Int { firstNumber + frames.count }
 
-    /// From here on, nothing is missing. Also after a new history began: old frames are dropped.
+    /// From here on, nothing is missing. Also when the journal was opened anew: old frames are dropped, and a
+    /// number is passed over for what may have been committed meanwhile, so that every stream falls behind.
     func open(at seq: Seq) {
-        firstNumber = endNumber
+        firstNumber = isOpen ? endNumber + 1 : endNumber
         frames.removeAll()
         byteCount = 0
         start = seq

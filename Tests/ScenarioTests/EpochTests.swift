@@ -73,6 +73,32 @@ import TidingsTesting
         #expect(try fresh.next("change") != nil)
     }
 
+    /// A compacted copy with more in it, renamed over: the same history, and nothing of it passed over.
+    @Test func aNewerCopyOfTheSameHistoryIsReadOn() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        let till = try daemon.register("till", by: business.token)
+        try add(daemon, business.id, 3, "before")
+        let before = try epoch(daemon, till)
+        let stream = try OpenStream(daemon, token: till)
+        _ = try #require(try stream.next("ready"))
+        let copy = daemon.directory.appendingPathComponent("copy.db").path
+        try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE); VACUUM INTO '\(copy)';")
+        _ = try Daemon.run(
+            "/usr/bin/sqlite3",
+            [copy, "INSERT INTO products(business_id,name) VALUES(\(business.id),'while nobody looked');"])
+        for suffix in ["-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: daemon.database + suffix)
+        }
+        _ = try Daemon.run("/bin/mv", [copy, daemon.database])
+        let change = try #require(try stream.next("change", within: 15), "\(daemon.log().suffix(800))")
+        #expect(change.list("products", "created").count == 1)
+        #expect(try epoch(daemon, till) == before)
+        try add(daemon, business.id, 1, "after")
+        #expect(try #require(try stream.next("change")).list("products", "created").count == 1)
+        #expect(!stream.seen.contains { $0.type == "reset" })
+    }
+
     @Test func aRestoreWhileTheGatewayIsDownIsNoticedAtTheStart() throws {
         let daemon = try Daemon()
         let business = try daemon.newBusiness()
