@@ -98,13 +98,18 @@ extension Shard {
     /// Its device has opened another stream, and this one's peer has been silent.
     func superseded(_ id: StreamID) {
         guard let stream = streams.first(where: { $0.id == id }) else { return }
-        bye(stream, .superseded)
-        if !stream.isClosed { cut(stream, counting: .bye(.superseded)) }
+        sayOrCut(stream, .superseded)
     }
 
-    /// Ends every stream of these credentials. Returns at once; each is told `revoked`.
+    /// Ends every stream of these credentials. Returns at once; each is told `revoked`, unless its socket is
+    /// full: then it is cut, for it must not go on to read what waits for it.
     public func revoke(_ tokens: Set<TokenID>) {
-        for stream in streams where tokens.contains(stream.identity.token) { bye(stream, .revoked) }
+        for stream in streams where tokens.contains(stream.identity.token) { sayOrCut(stream, .revoked) }
+    }
+
+    private func sayOrCut(_ stream: DeviceStream, _ reason: ByeReason) {
+        bye(stream, reason)
+        if !stream.isClosed { cut(stream, counting: .bye(reason)) }
     }
 
     /// Everything written, `bye` included.

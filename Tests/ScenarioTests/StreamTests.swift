@@ -156,6 +156,50 @@ import TidingsTesting
         #expect(try stream.untilEnd())
     }
 
+    /// Behind another request in one packet, too.
+    @Test func aByteEndsAStreamThatWasPipelined() throws {
+        let shop = try Shop()
+        let socket = try TillSocket(port: shop.daemon.port)
+        let head = "Host: till\r\nAuthorization: Bearer \(shop.till)\r\n\r\n"
+        try socket.write(
+            "GET /sync/changes HTTP/1.1\r\n\(head)GET /sync/stream HTTP/1.1\r\n\(head)")
+        #expect(try socket.readAnswer().status == 422)
+        #expect(try socket.readHead().0 == 200)
+        try socket.write("x")
+        let isOver = try waitFor(seconds: 10) { try socket.read(within: 1)?.isEmpty == true ? true : nil }
+        #expect(isOver == true)
+    }
+
+    /// `Last-Event-ID:` without a value does not hide the token of the query.
+    @Test func anEmptyLastEventIDIsNone() throws {
+        let shop = try Shop()
+        let full = try shop.daemon.ask("GET", "/sync/full", token: shop.till)
+        let token = try #require(full.json?["sync_token"] as? String)
+        try shop.product("Tea")
+        let stream = try OpenStream(
+            shop.daemon, token: shop.till, lastEventID: "", query: "sync_token=\(token)")
+        #expect(try stream.next("hello")?.lastEventID == token)
+        #expect(try stream.next("change")?.list("products", "created").count == 1)
+    }
+
+    /// Its socket is full: it cannot be told, and must not go on to read what waits for it.
+    @Test func aRevokedStreamThatDoesNotReadIsCut() throws {
+        let shop = try Shop(["stream.heartbeat=60s", "stream.send_buffer=8KiB"])
+        let sleeper = try OpenStream(shop.daemon, token: shop.till, receiveBuffer: 2_048)
+        _ = try #require(try sleeper.next("ready"))
+        func isBlocked() throws -> Bool? {
+            try shop.product(String(repeating: "x", count: 20_000))
+            return try Self.metric(shop.daemon, #"tidings_streams_by_state{state="blocked"}"#) == 1
+                ? true : nil
+        }
+        #expect(try waitFor(seconds: 20, isBlocked) == true)
+        try shop.daemon.tidings("token", "revoke", String(shop.till.prefix { $0 != "|" }))
+        let closed = try waitFor(seconds: 5) {
+            try Self.metric(shop.daemon, #"tidings_streams_closed_total{reason="revoked"}"#) == 1 ? true : nil
+        }
+        #expect(closed == true)
+    }
+
     @Test func aClientThatNeverReadsIsCutAndOthersAreServed() throws {
         let shop = try Shop([
             "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB",
