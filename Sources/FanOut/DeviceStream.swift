@@ -204,7 +204,7 @@ final class DeviceStream: ByteStreamOwner {
     private func advance(past frame: Frame) {
         state.next += 1
         if let mark = frame.mark, mark.seq > state.reached.seq { state.reached = mark }
-        if state.phase == .joining { state.replayed += Int32(frame.records) }
+        if state.phase == .joining { state.replayed = Int32(clamping: Int(state.replayed) + frame.records) }
     }
 
     private func block() {

@@ -98,6 +98,8 @@ public final class StreamRoster: Sendable {
             if let device = book.ofDevice[identity.token], isOver(device.count, limits.perDevice) {
                 guard let gone = device.silent else { return .tooMany(ofDevice: true) }
                 admission = .inPlaceOf(gone.stream, shard: Int(gone.shard))
+                // One place is given away once: the next newcomer does not find it.
+                book.ofDevice[identity.token]?.mark(gone.stream, silent: false)
             }
             book.total += 1
             book.ofBusiness[business, default: 0] += 1

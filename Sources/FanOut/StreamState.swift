@@ -129,7 +129,7 @@ extension StreamState {
     public mutating func read(page: PageSummary) -> PageStep {
         let mark = Mark(seq: page.token.pos, nonce: page.token.nonce)
         ahead = nil
-        replayed += Int32(page.recordCount)
+        replayed = Int32(clamping: Int(replayed) + page.recordCount)
         if page.hasMore {
             reached = mark
             return .writeAndReadOn

@@ -47,9 +47,11 @@ import Testing
     @Test func aNewHistoryKeepsNumbersGrowing() {
         let tail = Self.tail(framesAt: [12, 15])
         tail.open(at: Seq(3))
-        #expect(tail.endNumber == 2)
+        #expect(tail.endNumber == 3)
         #expect(tail.start == Seq(3))
         #expect(tail.frame(1) == nil)
+        // Whoever had sent everything is behind now: nobody knows what was committed in between.
+        #expect(tail.firstNumber == 3)
     }
 
     @Test func pendingBytesAreCountedFromAStreamsNumber() {
@@ -90,6 +92,8 @@ import Testing
         #expect(roster.admit(StreamID(4), Self.identity("other"), of: Self.shop, shard: 0) == .welcome)
         roster.mark(StreamID(2), till, silent: true)
         #expect(roster.admit(StreamID(5), till, of: Self.shop, shard: 0) == .inPlaceOf(StreamID(2), shard: 1))
+        // Its place is given away once.
+        #expect(roster.admit(StreamID(6), till, of: Self.shop, shard: 0) == .tooMany(ofDevice: true))
         roster.remove(StreamID(2), till, of: Self.shop)
         roster.remove(StreamID(1), till, of: Self.shop)
         #expect(roster.admit(StreamID(6), till, of: Self.shop, shard: 0) == .welcome)
