@@ -25,9 +25,11 @@ struct BadFile: Error, CustomStringConvertible {
     let why: any Error
     var description: String { "\(path): \(why)" }
 
-    /// Runs `open`; what it throws names the file.
+    /// Runs `open`; what it throws names the file, once.
     static func naming<Value>(_ path: String, _ open: () throws -> Value) throws -> Value {
-        do { return try open() } catch { throw BadFile(path: path, why: error) }
+        do { return try open() } catch  where !"\(error)".hasPrefix(path) {
+            throw BadFile(path: path, why: error)
+        }
     }
 }
 
@@ -49,8 +51,10 @@ struct Assembly {
             path: configuration.database.path,
             busyTimeoutSeconds: Double(configuration.database.busyTimeout.milliseconds) / 1_000,
             synchronousFull: configuration.database.durability.isFullForUs)
-        if configuration.database.mode == .attached { try file.requireWAL() }
-        try file.requireKnownSchema()
+        try BadFile.naming(file.path) {
+            if configuration.database.mode == .attached { try file.requireWAL() }
+            try file.requireKnownSchema()
+        }
         let nowhere = Head(epoch: Epoch(0), seq: .zero, nonce: .none)
         let ledger = TotalsLedger(TotalsLedger.Book(at: nowhere))
 
