@@ -8,11 +8,17 @@ struct MemoryReturn {
     private static let streamsMin = 1_000
     /// The most streams since memory was last given back.
     private var peak = 0
+    /// How many there were at the look before.
+    private var last = 0
 
-    /// Gives memory back once two thirds of the streams have left. Milliseconds, on a lane that may block.
+    /// Gives memory back once two thirds of the streams have left, and no more are leaving: memory that is
+    /// given back in the midst of it would be taken, and freed, again. Milliseconds, on a lane that may
+    /// block.
     mutating func look(streams: Int) {
+        let stillLeaving = streams < last
+        last = streams
         peak = max(peak, streams)
-        guard isDue(streams: streams) else { return }
+        guard !stillLeaving, isDue(streams: streams) else { return }
         peak = streams
         clinux_trim()
     }

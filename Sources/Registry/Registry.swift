@@ -73,6 +73,7 @@ public final class Registry {
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA journal_mode = WAL")
             try db.execute(sql: "PRAGMA synchronous = FULL")
+            try db.execute(sql: "PRAGMA cache_size = -256")  // KiB: its questions are by key, and rare
             try db.execute(sql: "PRAGMA secure_delete = ON")  // what is erased leaves no bytes in free pages
             guard !checkpoints else { return }
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")

@@ -31,7 +31,8 @@ struct MemoryBench: ParsableCommand {
         // One stream of each channel first, so that what is made once is not counted.
         let few = Layout(layout.streams.map { _ in 1 })
         let warm = try Crowd(rig, few)
-        usleep(500_000)
+        // A gateway that has just started still keeps house: its first looks at hooks, its first checkpoint.
+        usleep(options.smoke ? 100_000 : 6_000_000)
         let before = rig.usage
         let rest = Layout(layout.streams.map { $0 - 1 })
         let crowd = try Crowd(rig, rest)
