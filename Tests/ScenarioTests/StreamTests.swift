@@ -187,9 +187,10 @@ import TidingsTesting
         let shop = try Shop(["stream.heartbeat=60s", "stream.send_buffer=8KiB"])
         let sleeper = try OpenStream(shop.daemon, token: shop.till, receiveBuffer: 2_048)
         _ = try #require(try sleeper.next("ready"))
+        // More than every buffer on the way takes.
+        for _ in 0..<40 { try shop.product(String(repeating: "x", count: 20_000)) }
         func isBlocked() throws -> Bool? {
-            try shop.product(String(repeating: "x", count: 20_000))
-            return try Self.metric(shop.daemon, #"tidings_streams_by_state{state="blocked"}"#) == 1
+            try Self.metric(shop.daemon, #"tidings_streams_by_state{state="blocked"}"#) == 1
                 ? true : nil
         }
         #expect(try waitFor(seconds: 20, isBlocked) == true)
