@@ -3,7 +3,7 @@
 public import Domain
 
 /// Why a registry call did not do what was asked.
-public enum RegistryError: Error, Hashable, Sendable {
+public enum RegistryError: Error, Hashable, Sendable, CustomStringConvertible {
     /// No such code, used up, or expired: one answer for all three.
     case badEnrolmentCode
     /// The credential may not do this: it reads nothing, is another device's own, or died meanwhile.
@@ -12,6 +12,18 @@ public enum RegistryError: Error, Hashable, Sendable {
     case unknownToken
     case unknownUser
     case unknownEnrolmentCode
+
+    /// For whoever typed the command.
+    public var description: String {
+        switch self {
+        case .badEnrolmentCode: "the enrolment code is not good, or used up"
+        case .notAllowed: "the credential may not do this"
+        case .unknownDevice: "the business has no such device; `tidings device list` shows all"
+        case .unknownToken: "there is no such token; `tidings token list` shows all"
+        case .unknownUser: "there is no such user"
+        case .unknownEnrolmentCode: "there is no such enrolment code"
+        }
+    }
 }
 
 /// A person's row.
