@@ -18,7 +18,7 @@ struct Tidings: ParsableCommand {
               0   done
               1   failed; standard error says why
               3   done, and a difference was found (config check, audit)
-              1, 2  of `hooks status`: drift, cannot tell
+              1, 2  of `hooks status`: drift, cannot tell; of `doctor`: a warning, something is broken
               64  the command line is wrong
               78  the configuration is wrong
             """,
@@ -27,6 +27,7 @@ struct Tidings: ParsableCommand {
             ServeCommand.self, InitCommand.self, BusinessCommand.self, UserCommand.self, DeviceCommand.self,
             TokenCommand.self, HooksCommand.self, AuditCommand.self, CatalogueCommand.self, DemoCommand.self,
             TailCommand.self, LogsCommand.self, ConfigCommand.self, BackupCommand.self, RestoreCommand.self,
+            DoctorCommand.self,
         ])
 }
 
@@ -38,6 +39,9 @@ extension ExitCode {
     /// `hooks status` only, as monitoring plug-ins count: 1 a warning, 2 critical.
     static let drift = ExitCode(1)
     static let cannotTell = ExitCode(2)
+    /// `doctor` only, likewise.
+    static let warned = ExitCode(1)
+    static let broken = ExitCode(2)
     static let usage = ExitCode(64)
     static let badConfiguration = ExitCode(78)
 }
