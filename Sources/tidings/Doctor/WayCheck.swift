@@ -1,6 +1,6 @@
-// Whether a stream comes through a public URL as it was written: read by curl, which speaks TLS and HTTP/2, and
-// judged by when each event arrives. The token goes to curl by its standard input, where no process list shows
-// it.
+// Whether a stream comes through a public URL as it was written: read by curl, which speaks TLS and HTTP/2,
+// and judged by when each event arrives. The token goes to curl by its standard input, where no process list
+// shows it.
 
 import Foundation
 
