@@ -152,7 +152,7 @@ final class DeviceStream: ByteStreamOwner {
             advance(past: frame)
             recordsSent = Int32(clamping: Int(recordsSent) + frame.records)
             lastWrite = Int32(shard.seconds)
-            shard.delivered(frame)
+            shard.delivered(frame, openedAt: openedAt)
             return true
         }
         if taken > 0 {
@@ -189,7 +189,7 @@ final class DeviceStream: ByteStreamOwner {
             finished += 1
             outboxOffset = 0
             recordsSent = Int32(clamping: Int(recordsSent) + frame.records)
-            shard.delivered(frame)
+            shard.delivered(frame, openedAt: openedAt)
         }
         outbox.removeFirst(finished)
         outboxOffset += Int32(taken)

@@ -174,13 +174,19 @@ public final class Shard {
         return served
     }
 
-    func delivered(_ frame: Frame) {
+    /// - Parameter openedAt: When its stream began: a change that is older is told from its backlog.
+    func delivered(_ frame: Frame, openedAt: Int32) {
         counts.frames += 1
         counts.bytes += frame.bytes.count
         guard frame.records > 0 else { return }
         counts.deliveries += 1
-        if let written = frame.writtenAt {
-            counts.wireLatency.observe(microseconds: clock.now.microseconds - written.microseconds)
+        guard let written = frame.writtenAt else { return }
+        let microseconds = clock.now.microseconds - written.microseconds
+        // Both in whole seconds: a second more belongs to the stream.
+        if microseconds > Int64(seconds - Int(openedAt) + 1) * 1_000_000 {
+            counts.backlogLatency.observe(microseconds: microseconds)
+        } else {
+            counts.wireLatency.observe(microseconds: microseconds)
         }
     }
 }

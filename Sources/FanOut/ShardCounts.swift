@@ -24,7 +24,10 @@ public struct ShardCounts: Sendable {
     public var narrowedStreams = 0
     /// Times a stream had fallen behind its tail and read pages again.
     public var falls = 0
+    /// Of changes that were made while their stream was open.
     public var wireLatency = LatencyTally()
+    /// Of older ones, told out of the tail.
+    public var backlogLatency = LatencyTally()
 
     public init() {}
 
@@ -41,6 +44,7 @@ public struct ShardCounts: Sendable {
         sum.narrowedStreams += other.narrowedStreams
         sum.falls += other.falls
         sum.wireLatency += other.wireLatency
+        sum.backlogLatency += other.backlogLatency
     }
 }
 

@@ -9,6 +9,7 @@ import FanOut
 import Journal
 import Lanes
 import Synchronization
+import Telemetry
 
 /// The queue was full: answer 503, or `bye: overload`.
 struct TooManyReads: Error {}
@@ -25,6 +26,11 @@ struct ReadLimits: Sendable {
     var backlogRecordsPerSecond = 100_000
 }
 
+/// What is asked of a reader.
+enum ReadQuery: String, MetricLabel {
+    case full, changes, since, record, records, digest, backlog
+}
+
 /// Reads of the state index on worker lanes. From any lane.
 final class ReaderPool: PageSource {
     /// Which goes first.
@@ -32,8 +38,13 @@ final class ReaderPool: PageSource {
 
     typealias Work = @Sendable (any StateReader) -> Void
 
+    static let readTimes = LabelledHistogram<ReadQuery>(
+        "tidings_read_seconds", help: "Time of a read of the database, without its wait, by query.",
+        label: "query")
+
     private struct Read: Sendable {
         let business: BusinessID
+        let query: ReadQuery
         let work: Work
     }
     private struct Queues {
@@ -69,8 +80,10 @@ final class ReaderPool: PageSource {
     /// Runs `work` with a reader, later, on that reader's lane.
     ///
     /// - Throws: `TooManyReads` at once when there are too many already; `work` will not run then.
-    func submit(_ kind: Class, for business: BusinessID, _ work: @escaping Work) throws(TooManyReads) {
-        let read = Read(business: business, work: work)
+    func submit(
+        _ kind: Class, _ query: ReadQuery, for business: BusinessID, _ work: @escaping Work
+    ) throws(TooManyReads) {
+        let read = Read(business: business, query: query, work: work)
         let (isAccepted, reader) = queues.withLock { queues -> (Bool, Int?) in
             switch kind {
             case .answer:
@@ -102,7 +115,9 @@ final class ReaderPool: PageSource {
         readers[index].post { [self] reader in
             switch queues.withLock({ next(&$0, for: index) }) {
             case .read(let read, let isAnswer):
+                let begun = ContinuousClock.now
                 read.work(reader)
+                Self.readTimes.observe(read.query, ContinuousClock.now - begun)
                 if isAnswer { finished(read.business) }
                 run(on: index)
             case .rest(let pause):
@@ -152,7 +167,7 @@ final class ReaderPool: PageSource {
         completion: @Sendable @escaping (Result<Delta, any Error>) -> Void
     ) {
         do {
-            try submit(.backlog, for: scope.business) { [self] reader in
+            try submit(.backlog, .backlog, for: scope.business) { [self] reader in
                 let page = Result { try reader.page(after: token, scope: scope, limit: limit) }
                 if case .success(let delta) = page { spend(delta.recordCount) }
                 completion(page)

@@ -43,17 +43,35 @@ public struct PrometheusText: Sendable {
     public mutating func histogram(
         _ name: StaticString, _ help: StaticString, bounds: [Double], buckets: [Int], sum: Double
     ) {
+        open(name, .histogram, help)
+        samples(of: name, [], bounds: bounds, buckets: buckets, sum: sum)
+    }
+
+    /// A histogram for each value of one label.
+    mutating func histograms(
+        _ name: StaticString, _ help: StaticString, label: StaticString, bounds: [Double],
+        _ all: [(value: String, buckets: [Int], sum: Double)]
+    ) {
+        open(name, .histogram, help)
+        for one in all {
+            samples(of: name, [("\(label)", one.value)], bounds: bounds, buckets: one.buckets, sum: one.sum)
+        }
+    }
+
+    private mutating func samples(
+        of name: StaticString, _ labels: [(name: String, value: String)], bounds: [Double], buckets: [Int],
+        sum: Double
+    ) {
         precondition(
             buckets.count == bounds.count + 1, "\(name): a bucket for each bound, and one for the rest")
-        open(name, .histogram, help)
         var seen = 0
         for (index, count) in buckets.enumerated() {
             seen += count
             let bound = index < bounds.count ? bounds[index] : .infinity
-            line("\(name)_bucket", [("le", Self.number(bound))], Double(seen))
+            line("\(name)_bucket", labels + [("le", Self.number(bound))], Double(seen))
         }
-        line("\(name)_sum", [], sum)
-        line("\(name)_count", [], Double(seen))
+        line("\(name)_sum", labels, sum)
+        line("\(name)_count", labels, Double(seen))
     }
 
     private mutating func open(_ name: StaticString, _ kind: Kind, _ help: StaticString) {

@@ -138,6 +138,61 @@ import TidingsTesting
         #expect(found["opened"] as? Int == 2 * streams && found["answered"] as? Int ?? 0 > 100, "\(found)")
     }
 
+    /// Who is woken by an alert finds it in the document, and every setting and metric it names is there.
+    @Test func theDocumentKnowsEveryAlertAndOnlyMetricsThatExist() throws {
+        let alerts = try String(
+            contentsOf: WireTests.root.appendingPathComponent("config/prometheus/alerts.yml"), encoding: .utf8
+        ).matches(of: /- alert: (\w+)/).map { String($0.1) }
+        let document = try String(
+            contentsOf: WireTests.root.appendingPathComponent("docs/OPERATIONS.md"), encoding: .utf8)
+        let told = document.matches(of: /(?m)^### (Tidings\w+)$/).map { String($0.1) }
+        #expect(alerts.count > 8 && told == alerts)
+        let daemon = try Daemon()
+        let page = try String(decoding: ops(daemon, "GET", "/metrics").body, as: UTF8.self)
+        for match in document.matches(of: /`(tidings_[a-z_]+)/) {
+            #expect(page.contains("# TYPE \(match.1) "), "\(match.1)")
+        }
+        let shown = try String(decoding: ops(daemon, "GET", "/config").body, as: UTF8.self)
+        let sections = "server|database|stream|limits|drain|journal|retention|browser"
+        for match in document.matches(
+            of: try Regex("`((?:\(sections))\\.[a-z_]+)", as: (Substring, Substring).self))
+        {
+            #expect(shown.contains("\"\(match.1)\""), "\(match.1)")
+        }
+    }
+
+    private func count(_ daemon: Daemon, _ name: String) throws -> Int {
+        try #require(try StreamTests.metric(daemon, name), "\(name)")
+    }
+
+    /// A change told live, one told to who returned, and reads, each counted where it belongs.
+    @Test func latenciesAreCountedLiveAndBacklogApartAndReadsByQuery() throws {
+        let daemon = try Daemon()
+        let business = try daemon.newBusiness()
+        let till = try daemon.register("till", by: business.token)
+        let keeper = try OpenStream(daemon, token: business.token)
+        _ = try #require(try keeper.next("ready"))
+        let stream = try OpenStream(daemon, token: till)
+        let last = try #require(try stream.next("ready")).lastEventID
+        try daemon.sql("INSERT INTO brands(business_id,name) VALUES(\(business.id),'one');")
+        _ = try #require(try stream.next("change"))
+        _ = try #require(try keeper.next("change"))
+        #expect(try count(daemon, "tidings_commit_to_wire_seconds_count") == 2)
+        #expect(try count(daemon, "tidings_backlog_to_wire_seconds_count") == 0)
+        // Older than the stream by more than the clock's second.
+        _ = try #require(try keeper.next("heartbeat"))
+        _ = try #require(try keeper.next("heartbeat"))
+        let again = try OpenStream(daemon, token: till, lastEventID: last)
+        _ = try #require(try again.next("change"))
+        #expect(try count(daemon, "tidings_commit_to_wire_seconds_count") == 2)
+        #expect(try count(daemon, "tidings_backlog_to_wire_seconds_count") == 1)
+        _ = try daemon.ask("GET", "/sync/full", token: till)
+        _ = try daemon.ask("GET", "/sync/changes?sync_token=\(last)", token: till)
+        #expect(try count(daemon, #"tidings_read_seconds_count{query="full"}"#) == 1)
+        #expect(try count(daemon, #"tidings_read_seconds_count{query="changes"}"#) == 1)
+        #expect(try count(daemon, #"tidings_read_seconds_count{query="digest"}"#) == 0)
+    }
+
     @Test func alertsAndDashboardNameMetricsThatExist() throws {
         let daemon = try Daemon()
         let page = try String(decoding: ops(daemon, "GET", "/metrics").body, as: UTF8.self)

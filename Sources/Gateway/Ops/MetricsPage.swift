@@ -73,11 +73,7 @@ struct MetricsPage {
             "tidings_narrowed_streams_total", .counter,
             "Streams of businesses with more entity sets than have tails of their own.",
             shards.narrowedStreams)
-        page.histogram(
-            "tidings_commit_to_wire_seconds", "From a change's hook to its event handed to a socket.",
-            bounds: LatencyTally.boundsMicroseconds.map { Double($0) / 1_000_000 },
-            buckets: shards.wireLatency.buckets,
-            sum: Double(shards.wireLatency.sumMicroseconds) / 1_000_000)
+        Self.addLatencies(shards, to: &page)
         page.family(
             "tidings_connections_total", .counter, "Connections accepted.", tallies.requests.connections)
         let places = services.places.counts
@@ -145,8 +141,24 @@ struct MetricsPage {
         page.family(
             "tidings_uploads_waiting", .gauge, "Uploads that wait for the writer, or are being written.",
             services.uploads?.waiting ?? 0)
-        page.add([RateLimiter.refusals, SyncLog.dropped])
+        page.add([ReaderPool.readTimes, RateLimiter.refusals, SyncLog.dropped])
         text = page.text
+    }
+
+    private static func addLatencies(_ shards: ShardCounts, to page: inout PrometheusText) {
+        func latency(_ name: StaticString, _ help: StaticString, _ tally: LatencyTally) {
+            page.histogram(
+                name, help, bounds: LatencyTally.boundsMicroseconds.map { Double($0) / 1_000_000 },
+                buckets: tally.buckets, sum: Double(tally.sumMicroseconds) / 1_000_000)
+        }
+        latency(
+            "tidings_commit_to_wire_seconds",
+            "From a change's hook to its event handed to a socket, of streams that were open by then.",
+            shards.wireLatency)
+        latency(
+            "tidings_backlog_to_wire_seconds",
+            "The same of changes older than the stream, told from memory to who returned.",
+            shards.backlogLatency)
     }
 
     private static func addProcess(to page: inout PrometheusText) {

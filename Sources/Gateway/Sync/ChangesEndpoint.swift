@@ -162,7 +162,7 @@ extension Services {
                 after: poll.token, scope: poll.scope, limit: poll.limit, completion: completion)
         }
         do {
-            try readers.submit(.answer, for: poll.scope.business) { [self] reader in
+            try readers.submit(.answer, .changes, for: poll.scope.business) { [self] reader in
                 let page = Result { try reader.page(after: poll.token, scope: poll.scope, limit: poll.limit) }
                 if poll.waitsUntil != nil, case .success(let delta) = page {
                     readers.spend(delta.recordCount)

@@ -29,7 +29,7 @@ extension Reception {
         _ scope: Scope, limit: Int, _ answer: @Sendable @escaping (Response) -> Void
     ) throws(TooManyReads) {
         let services = services
-        try services.readers.submit(.answer, for: scope.business) { reader in
+        try services.readers.submit(.answer, .full, for: scope.business) { reader in
             do {
                 let delta = try reader.firstPage(scope: scope, limit: limit)
                 let body = delta.encode(nameOf: services.catalogue.name(of:))

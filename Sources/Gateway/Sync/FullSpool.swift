@@ -105,7 +105,7 @@ final class SpoolBook: Sendable {
     private func write(_ title: Title, openedAt: Timestamp) {
         let directory = directory
         do {
-            try readers.submit(.answer, for: title.scope.business) { [self] reader in
+            try readers.submit(.answer, .full, for: title.scope.business) { [self] reader in
                 finish(
                     title, Result { try Self.write(title, reader: reader, directory: directory) }, openedAt)
             }

@@ -41,7 +41,7 @@ extension Reception {
             let question = try BucketQuestion(call.request.target)
             let services = services
             let answer = call.later
-            try services.readers.submit(.answer, for: grant.business) { reader in
+            try services.readers.submit(.answer, .digest, for: grant.business) { reader in
                 answer(services.digest(question, of: entity, grant, reader))
             }
         } catch let refused as Refused {
@@ -59,7 +59,7 @@ extension Reception {
                 call.request.target, kind: services.catalogue[entity]?.keyKind ?? .integer)
             let services = services
             let answer = call.later
-            try services.readers.submit(.answer, for: grant.business) { reader in
+            try services.readers.submit(.answer, .records, for: grant.business) { reader in
                 answer(services.records(ids.keys, of: entity, grant, reader))
             }
         } catch let refused as Refused {

@@ -17,7 +17,7 @@ extension Reception {
             guard let key = Key(id, kind: definition.keyKind) else { throw Refused.notFound }
             let services = services
             let (answer, refuse) = (call.later, call.laterRefusal)
-            try services.readers.submit(.answer, for: grant.business) { reader in
+            try services.readers.submit(.answer, .record, for: grant.business) { reader in
                 do {
                     let found = try reader.record(
                         key, of: entity, business: grant.business, fields: fields.columns)

@@ -26,7 +26,7 @@ extension Reception {
         else {
             return services.answerFull(scope, form, answer)
         }
-        try services.readers.submit(.answer, for: scope.business) { reader in
+        try services.readers.submit(.answer, .since, for: scope.business) { reader in
             do {
                 if let delta = try services.delta(after: head, scope: scope, limit: limit, reader) {
                     let body = delta.encode(nameOf: services.catalogue.name(of:))
