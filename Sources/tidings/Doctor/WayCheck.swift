@@ -233,7 +233,8 @@ struct WayCheck {
             : .broken(
                 "way: cut", "cut after \(Int(stream.ended.at)) s. \(stream.complaint)",
                 "Raise the idle and total times of what stands between (nginx proxy_read_timeout, HAProxy timeout "
-                    + "server and client, a load balancer's idle timeout) above twice stream.heartbeat; or lower that."
+                    + "server and client, a load balancer's idle timeout) above twice stream.heartbeat; or "
+                    + "lower that."
             )
     }
 }
