@@ -19,4 +19,14 @@ import Testing
             print(line)
         }
     }
+
+    /// The operators' page. With a folder of pictures to look at: `Browsers/ops.py chromium TIDINGS FOLDER`.
+    @Test(arguments: ["chromium", "firefox"])
+    func anOperatorSeesWhoIsBehindAndDisconnectsItIn(_ browser: String) throws {
+        let (status, output) = try run(
+            Places.python, ["ops.py", browser, Places.tidings],
+            in: Places.here.appendingPathComponent("Browsers"))
+        #expect(status == 0, "\(output.suffix(3_000))")
+        #expect(output.split(separator: "\n").filter { $0.hasPrefix("ok ") }.count == 5, "\(output)")
+    }
 }
