@@ -151,6 +151,8 @@ struct Assembly {
         let paces = TailerSettings(configuration)
         let sidePath = configuration.database.gatewayPath + ".served"
         let crashes = CrashRule.here(everyWriterWaits: configuration.database.everyWriterWaits)
+        let checkpointing =
+            isEmbedded ? Self.checkpointing(file, log: services.log) : nil
         tailing = Confined(on: tailLane) {
             Tailing(
                 file: file,
@@ -158,7 +160,7 @@ struct Assembly {
                     file: file, catalogue: catalogue, ledger: ledger, sidePath: sidePath,
                     crashes: crashes),
                 hub: hub, lane: tailLane, settings: paces,
-                isEmbedded: isEmbedded, keeping: keeping, services: services)
+                checkpointing: checkpointing, keeping: keeping, services: services)
         }
         tailing.post { $0.start() }
         committed.connect { [tailing] in tailing.post { $0.committed() } }
@@ -169,6 +171,11 @@ struct Assembly {
         self.retaining = retaining
         retaining.post { $0.start(own: retaining) }
         keeping.post { $0.start() }
+    }
+
+    private static func checkpointing(_ file: DatabaseFile, log: Logger) -> Confined<Checkpointing> {
+        let lane = WorkerLane(name: "checkpoints")
+        return Confined(on: lane) { Checkpointing(file: file, lane: lane, log: log) }
     }
 
     /// - Throws: `NoHead` when the journal cannot be opened.

@@ -17,7 +17,8 @@ final class Tailing {
     private let tailer: Tailer
     private let lane: WorkerLane
     private let watch: FileWatch
-    private let checkpointer: Checkpointer?
+    /// Embedded only.
+    private let checkpointing: Confined<Checkpointing>?
     private let services: Services
     private var alarm: (any Alarm)?
     private var fileAlarm: (any Alarm)?
@@ -28,7 +29,7 @@ final class Tailing {
     init(
         file: DatabaseFile, source: SQLiteChangeSource, hub: Confined<Hub>, lane: WorkerLane,
         settings: TailerSettings,
-        isEmbedded: Bool, keeping: Confined<Keeping>, services: Services
+        checkpointing: Confined<Checkpointing>?, keeping: Confined<Keeping>, services: Services
     ) {
         source.onSchemaChange = { keeping.post { $0.schemaChanged() } }
         self.source = source
@@ -39,7 +40,8 @@ final class Tailing {
         let tailer = Tailer(source: source, sink: sink, lane: lane, settings: settings) { status.tailer($0) }
         self.tailer = tailer
         watch = FileWatch(path: file.walPath, on: lane) { tailer.wake() }
-        checkpointer = isEmbedded ? Checkpointer(file: file) : nil
+        self.checkpointing = checkpointing
+        checkpointing?.post { $0.start() }
     }
 
     func start() {
@@ -59,13 +61,13 @@ final class Tailing {
             if status.head != nil, status.failure == nil { try source.checkIdentity() }
         } catch {
             services.log.warning("the database was replaced", metadata: ["why": "\(error)"])
-            checkpointer?.forget()
+            checkpointing?.post { $0.fileReplaced() }
             tailer.restart()
         }
         fileAlarm = lane.after(services.configuration.journal.fileCheck) { [weak self] in self?.checkFile() }
     }
 
-    /// Once a second: what was served last and when, is the WAL too long.
+    /// Once a second: what was served last and when.
     private func look() {
         let status = services.status.tailer
         do {
@@ -78,7 +80,6 @@ final class Tailing {
                     services.status.served(head)
                 }
             }
-            try checkpointer?.run()
         } catch {
             services.log.error("keeping house failed", metadata: ["error": "\(error)"])
         }
@@ -105,6 +106,7 @@ final class Tailing {
         alarm?.cancel()
         fileAlarm?.cancel()
         tailer.stop()
+        checkpointing?.post { $0.stop() }
         guard let head = services.status.tailer.head else { return }
         do {
             try source.remember(head, clean: true)

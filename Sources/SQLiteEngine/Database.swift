@@ -36,10 +36,12 @@ public struct DatabaseFile: Hashable, Sendable {
 
     /// Opens one connection. Blocks; the caller's lane owns it.
     ///
+    /// - Parameter busyMode: What to do about a lock; nil: wait for `busyTimeoutSeconds`.
     /// - Throws: `DatabaseError` when the file cannot be opened, or is not a database.
-    public func open(_ role: ConnectionRole) throws -> DatabaseQueue {
+    public func open(_ role: ConnectionRole, busyMode: GRDB.Database.BusyMode? = nil) throws -> DatabaseQueue
+    {
         var configuration = GRDB.Configuration()
-        configuration.busyMode = .timeout(busyTimeoutSeconds)
+        configuration.busyMode = busyMode ?? .timeout(busyTimeoutSeconds)
         configuration.foreignKeysEnabled = role != .reader
         configuration.prepareDatabase { [synchronousFull] db in
             try db.execute(sql: "PRAGMA mmap_size = 0")
