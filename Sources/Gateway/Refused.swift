@@ -3,6 +3,7 @@
 import Domain
 import FanOut
 import HTTP
+import Journal
 import Logging
 
 /// Why a request is not answered as asked.
@@ -51,7 +52,10 @@ extension Services {
     /// What an error of a read is answered with.
     func refused(_ error: any Error, scope: Scope) -> Refused {
         guard let refusal = error as? Refusal else {
-            if !(error is TooManyReads) { log.error("a read failed", metadata: ["error": "\(error)"]) }
+            // Too many, or a history that is still being judged, is nothing to report.
+            if !(error is TooManyReads || error is HistoryChanged) {
+                log.error("a read failed", metadata: ["error": "\(error)"])
+            }
             return .unavailable(retryAfterSeconds: 1)
         }
         let entities = refusal.entities.isEmpty ? scope.entities : refusal.entities

@@ -31,6 +31,7 @@ public final class TotalsLedger: Sendable {
     }
 
     private let book: Mutex<Book>
+    private let told = Mutex<Head?>(nil)
 
     public init(_ book: Book) { self.book = Mutex(book) }
 
@@ -52,6 +53,24 @@ public final class TotalsLedger: Sendable {
     /// The totals of one business. O(entities).
     public func balance(of business: BusinessID) -> Balance {
         book.withLock { Balance(at: $0.at, totals: $0.totals[business] ?? [:]) }
+    }
+
+    /// Takes note of the head that an answer tells: readers may be ahead of the tailer.
+    public func note(told head: Head) {
+        told.withLock { told in
+            if let last = told, last.epoch == head.epoch, last.seq >= head.seq { return }
+            told = head
+        }
+    }
+
+    /// The farthest head of the epoch in force that was counted or told: whatever stands at the path later
+    /// must hold it, or is another history.
+    public var farthest: Head {
+        let counted = countedTo
+        guard let last = told.withLock({ $0 }), last.epoch == counted.epoch, last.seq > counted.seq else {
+            return counted
+        }
+        return last
     }
 
     /// Up to where it is counted.

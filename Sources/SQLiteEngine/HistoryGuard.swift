@@ -22,7 +22,10 @@ final class HistoryGuard {
     }
 
     /// The head to start from, in the epoch in force; a new epoch is written when history cannot be proven.
-    func agree() throws -> Head {
+    ///
+    /// - Parameter farthest: What was told meanwhile: readers may be ahead of the tailer.
+    func agree(farthest: Head) throws -> Head {
+        if let lastRead, farthest.epoch == lastRead.epoch, farthest.seq > lastRead.seq { note(farthest) }
         let queue = try file.open(.writer)
         let head = try queue.inDatabase { db in
             var head = Head(epoch: Epoch(0), seq: .zero, nonce: .none)

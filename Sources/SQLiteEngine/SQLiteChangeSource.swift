@@ -50,7 +50,7 @@ public final class SQLiteChangeSource: ChangeSource {
 
     public func open() throws -> Head {
         connections = nil
-        let head = try history.agree()
+        let head = try history.agree(farthest: ledger.farthest)
         connections = try connect()
         dataVersion = -1
         try count()

@@ -13,11 +13,13 @@ extension SQLiteStateReader {
     public func full(
         scope: Scope, format: FullFormat, write: ([UInt8]) throws -> Void
     ) throws -> FullSummary {
+        let known = ledger.farthest
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
         return try current().inDatabase { db in
             try db.snapshot {
                 let head = try openedHead()
+                try prove(known, head)
                 let totals = try journal.totals(of: scope, from: balance, to: head)
                 let token = head.token(for: scope, generation: catalogue.generation)
                 var json = JSONWriter(reserving: 2 * Self.pieceBytes)

@@ -95,6 +95,13 @@ extension SQLiteStateReader {
 
     /// Reads in one snapshot, whose head is named.
     private func inSnapshot<Value>(_ read: (Database, Head) throws -> Value) throws -> Value {
-        try current().inDatabase { db in try db.snapshot { try read(db, try openedHead()) } }
+        let known = ledger.farthest
+        return try current().inDatabase { db in
+            try db.snapshot {
+                let head = try openedHead()
+                try prove(known, head)
+                return try read(db, head)
+            }
+        }
     }
 }

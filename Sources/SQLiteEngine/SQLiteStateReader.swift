@@ -64,12 +64,14 @@ public final class SQLiteStateReader: StateReader {
 
     public func page(after token: SyncToken, scope: Scope, limit: Int) throws -> Delta {
         // Copied before the snapshot is opened: what was journaled in between is folded inside it.
+        let known = ledger.farthest
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
         return try current().inDatabase { db in
             try db.snapshot {
                 let head = try openedHead()
                 try judge(token, scope: scope, head: head)
+                try prove(known, head)
                 return try read(
                     db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
             }
@@ -77,11 +79,13 @@ public final class SQLiteStateReader: StateReader {
     }
 
     public func firstPage(scope: Scope, limit: Int) throws -> Delta {
+        let known = ledger.farthest
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
         return try current().inDatabase { db in
             try db.snapshot {
                 let head = try openedHead()
+                try prove(known, head)
                 let nothing = Head(epoch: head.epoch, seq: .zero, nonce: .none)
                 var token = nothing.token(for: scope, generation: catalogue.generation)
                 token.begun = head.seq
@@ -91,6 +95,17 @@ public final class SQLiteStateReader: StateReader {
                 return delta
             }
         }
+    }
+
+    /// Whether this snapshot goes on from what was counted or told before it was opened: a file that was put
+    /// in its place, or filled anew, is not answered from until the tailer has judged its history.
+    ///
+    /// - Throws: `HistoryChanged`: ask again in a moment.
+    func prove(_ known: Head, _ head: Head) throws {
+        guard known.epoch == head.epoch, known.seq <= head.seq,
+            try known.seq == .zero || journal.nonce(at: known.seq) == known.nonce
+        else { throw HistoryChanged("the history of \(file.path) is being judged") }
+        ledger.note(told: head)
     }
 
     /// Whether the token can be continued from, in this snapshot.

@@ -3,14 +3,17 @@
 import Domain
 import Foundation
 import Journal
+import Lanes
 import SQLiteEngine
 import Testing
 
 @Suite struct HistoryTests {
+    private let ledger = TotalsLedger(
+        TotalsLedger.Book(at: Head(epoch: Epoch(0), seq: .zero, nonce: .none)))
+
     private func source(_ fixture: HookFixture, boot: String, everyWriterWaits: Bool) -> SQLiteChangeSource {
         SQLiteChangeSource(
-            file: fixture.shop.file, catalogue: fixture.catalogue,
-            ledger: TotalsLedger(TotalsLedger.Book(at: Head(epoch: Epoch(0), seq: .zero, nonce: .none))),
+            file: fixture.shop.file, catalogue: fixture.catalogue, ledger: ledger,
             sidePath: fixture.path + ".served",
             crashes: CrashRule(boot: boot, everyWriterWaits: everyWriterWaits))
     }
@@ -48,5 +51,33 @@ import Testing
             try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'after \(number)');")
         }
         #expect(try source(fixture, boot: "a", everyWriterWaits: true).open().epoch != head.epoch)
+    }
+
+    /// A reader is ahead of the tailer when a backup that holds all the tailer has read is renamed over the
+    /// file: nobody is answered from it until it is judged, and then it is another history.
+    @Test func whatReadersToldMustBeInTheFileThatComesNext() throws {
+        let fixture = try HookFixture()
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'a');")
+        let source = source(fixture, boot: "a", everyWriterWaits: true)
+        let read = try source.open()
+        let reader = try SQLiteStateReader(
+            file: fixture.shop.file, catalogue: fixture.catalogue, ledger: ledger, clock: .system)
+        let scope = Scope(business: BusinessID(.integer(1)), entities: fixture.catalogue.wholeSet)
+        let kept = fixture.path + ".kept"
+        try fixture.write(".backup '\(kept)'")
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'told, then lost');")
+        let told = try reader.firstPage(scope: scope, limit: 100).token
+        #expect(told.epoch == read.epoch && told.pos > read.seq)
+
+        for suffix in ["-wal", "-shm", ""] {
+            try? FileManager.default.removeItem(atPath: fixture.path + suffix)
+        }
+        try FileManager.default.moveItem(atPath: kept, toPath: fixture.path)
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'another'),(1,'and more');")
+        #expect(throws: HistoryChanged.self) { try reader.firstPage(scope: scope, limit: 100) }
+        let judged = try source.open()
+        #expect(judged.epoch != read.epoch)
+        #expect(try reader.firstPage(scope: scope, limit: 100).token.epoch == judged.epoch)
+        #expect(throws: Refusal(.epoch)) { try reader.page(after: told, scope: scope, limit: 100) }
     }
 }

@@ -237,6 +237,16 @@ final class Daemon: Sendable {
         try TillSocket.ask(port: port, method, target, token: token, headers: headers, body: body)
     }
 
+    /// Asks again, as tills do, while the answer is 503: a database that was put back is being judged.
+    func askPatiently(_ target: String, token: String) throws -> Answer {
+        let end = ContinuousClock.now + .seconds(30)
+        while true {
+            let answer = try ask("GET", target, token: token)
+            guard answer.status == 503, ContinuousClock.now < end else { return answer }
+            usleep(20_000)
+        }
+    }
+
     /// A new business, and a token of a person who may do everything in it.
     func newBusiness() throws -> (id: Int, token: String) {
         let id = try #require(Int(sql("INSERT INTO businesses(name) VALUES('test') RETURNING id;")))

@@ -27,7 +27,7 @@ struct TimeTill {
     @discardableResult mutating func poll(_ daemon: Daemon, token: String, _ more: String = "") throws -> Bool
     {
         let target = "/sync/changes?entities=products&since=\(since)" + more
-        return try apply(daemon.ask("GET", target, token: token))
+        return try apply(daemon.askPatiently(target, token: token))
     }
 
     static func hex(_ text: String) -> String {

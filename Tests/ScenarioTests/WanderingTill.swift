@@ -98,7 +98,7 @@ final class WanderingTill {
     }
 
     private func download() throws {
-        let answer = try daemon.ask("GET", "/api/v1/sync/full?x=1" + query, token: token)
+        let answer = try daemon.askPatiently("/api/v1/sync/full?x=1" + query, token: token)
         guard answer.status == 200 else { return till.complain("full answered \(answer.status)") }
         till.full(answer.body)
         droppedTo = nil
@@ -110,8 +110,8 @@ final class WanderingTill {
             guard let position = till.token else { return }
             pages += 1
             let limit = [1, 2, 3, 7, 20, 100, 1_000].randomElement(using: &random) ?? 100
-            let answer = try daemon.ask(
-                "GET", "/sync/changes?sync_token=\(position)&limit=\(limit)" + query, token: token)
+            let answer = try daemon.askPatiently(
+                "/sync/changes?sync_token=\(position)&limit=\(limit)" + query, token: token)
             if answer.status == 410 {
                 till.refused()
                 return refuse(answer.json?["reason"] as? String ?? "?", "a 410")
