@@ -13,28 +13,23 @@ extension SQLiteStateReader {
     public func full(
         scope: Scope, format: FullFormat, write: ([UInt8]) throws -> Void
     ) throws -> FullSummary {
-        let known = ledger.farthest
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
-        return try current().inDatabase { db in
-            try db.snapshot {
-                let head = try openedHead()
-                try prove(known, head)
-                let totals = try journal.totals(of: scope, from: balance, to: head)
-                let token = head.token(for: scope, generation: catalogue.generation)
-                var json = JSONWriter(reserving: 2 * Self.pieceBytes)
-                let count =
-                    switch format {
-                    case .json: try writeObject(scope, totals, db, &json, write)
-                    case .lines: try writeLines(scope, token, totals, db, &json, write)
-                    }
-                Delta.encodeClosing(
-                    from: .zero, token: token, hasMore: false, recordCount: count, serverTime: now, to: &json)
-                json.byte(0x7D)
-                if format == .lines { json.byte(0x0A) }
-                try write(json.bytes)
-                return FullSummary(token: token, recordCount: count)
-            }
+        return try inSnapshot { db, head in
+            let totals = try journal.totals(of: scope, from: balance, to: head)
+            let token = head.token(for: scope, generation: catalogue.generation)
+            var json = JSONWriter(reserving: 2 * Self.pieceBytes)
+            let count =
+                switch format {
+                case .json: try writeObject(scope, totals, db, &json, write)
+                case .lines: try writeLines(scope, token, totals, db, &json, write)
+                }
+            Delta.encodeClosing(
+                from: .zero, token: token, hasMore: false, recordCount: count, serverTime: now, to: &json)
+            json.byte(0x7D)
+            if format == .lines { json.byte(0x0A) }
+            try write(json.bytes)
+            return FullSummary(token: token, recordCount: count)
         }
     }
 

@@ -92,16 +92,4 @@ extension SQLiteStateReader {
             epoch: head.epoch, version: state.version,
             changedAt: state.at > 0 ? Timestamp(milliseconds: state.at) : nil, json: json)
     }
-
-    /// Reads in one snapshot, whose head is named.
-    private func inSnapshot<Value>(_ read: (Database, Head) throws -> Value) throws -> Value {
-        let known = ledger.farthest
-        return try current().inDatabase { db in
-            try db.snapshot {
-                let head = try openedHead()
-                try prove(known, head)
-                return try read(db, head)
-            }
-        }
-    }
 }

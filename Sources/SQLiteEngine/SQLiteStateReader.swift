@@ -64,44 +64,46 @@ public final class SQLiteStateReader: StateReader {
 
     public func page(after token: SyncToken, scope: Scope, limit: Int) throws -> Delta {
         // Copied before the snapshot is opened: what was journaled in between is folded inside it.
-        let known = ledger.farthest
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
-        return try current().inDatabase { db in
-            try db.snapshot {
-                let head = try openedHead()
-                try judge(token, scope: scope, head: head)
-                try prove(known, head)
-                return try read(
-                    db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
-            }
+        return try inSnapshot { db, head in
+            try judge(token, scope: scope, head: head)
+            return try read(
+                db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
         }
     }
 
     public func firstPage(scope: Scope, limit: Int) throws -> Delta {
-        let known = ledger.farthest
         let balance = ledger.balance(of: scope.business)
         let now = clock.now
+        return try inSnapshot { db, head in
+            let nothing = Head(epoch: head.epoch, seq: .zero, nonce: .none)
+            var token = nothing.token(for: scope, generation: catalogue.generation)
+            token.begun = head.seq
+            var delta = try read(
+                db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
+            delta.isFull = true
+            return delta
+        }
+    }
+
+    /// Reads in one snapshot, whose head is named, of the history that was counted and told so far.
+    ///
+    /// - Throws: `HistoryChanged`: ask again in a moment.
+    func inSnapshot<Value>(_ read: (GRDB.Database, Head) throws -> Value) throws -> Value {
+        let known = ledger.farthest
         return try current().inDatabase { db in
             try db.snapshot {
                 let head = try openedHead()
                 try prove(known, head)
-                let nothing = Head(epoch: head.epoch, seq: .zero, nonce: .none)
-                var token = nothing.token(for: scope, generation: catalogue.generation)
-                token.begun = head.seq
-                var delta = try read(
-                    db, after: token, scope: scope, limit: limit, head: head, balance: balance, now: now)
-                delta.isFull = true
-                return delta
+                return try read(db, head)
             }
         }
     }
 
     /// Whether this snapshot goes on from what was counted or told before it was opened: a file that was put
     /// in its place, or filled anew, is not answered from until the tailer has judged its history.
-    ///
-    /// - Throws: `HistoryChanged`: ask again in a moment.
-    func prove(_ known: Head, _ head: Head) throws {
+    private func prove(_ known: Head, _ head: Head) throws {
         guard known.epoch == head.epoch, known.seq <= head.seq,
             try known.seq == .zero || journal.nonce(at: known.seq) == known.nonce
         else { throw HistoryChanged("the history of \(file.path) is being judged") }
