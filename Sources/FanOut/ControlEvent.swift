@@ -40,6 +40,10 @@ public struct ControlEvents: Sendable {
         public var now: Timestamp
     }
 
+    /// Before `hello`, while a first page is waited for: a comment. Nobody can say yet where the stream
+    /// stands, but the connection must not look dead to the client or to a proxy.
+    static let waiting = Frame(bytes: Array(":\n".utf8), mark: nil)
+
     /// First on every stream.
     public func hello(_ greeting: Greeting) -> Frame {
         var json = JSONWriter(reserving: 256)

@@ -47,7 +47,7 @@ extension Shard {
         }
         guard seconds - Int(stream.lastWrite) >= wheel.period else { return }
         notePeer(of: stream)
-        guard !stream.hasUnsent, let frame = heartbeat(for: stream) else { return }
+        guard stream.blockedSince == nil, let frame = heartbeat(for: stream) else { return }
         stream.send([frame])
     }
 
@@ -78,6 +78,7 @@ extension Shard {
 
     /// What a stream may promise now: its own position and not a seq more. Nil: nothing yet.
     func heartbeat(for stream: DeviceStream) -> Frame? {
+        if !stream.isGreeted { return stream.state.phase == .closing ? nil : ControlEvents.waiting }
         guard let through else { return nil }
         let now = clock.now
         switch stream.state.phase {
@@ -85,9 +86,7 @@ extension Shard {
         case .parked: return events.parkedHeartbeat(now: now)
         case .backlog:
             // Behind an empty page nothing was written that it could stand at; the next turn can.
-            guard stream.isGreeted, stream.state.ahead == nil, let token = stream.pageToken else {
-                return nil
-            }
+            guard stream.state.ahead == nil, let token = stream.pageToken else { return nil }
             let to = Mark(seq: token.pos, nonce: token.nonce)
             let from = stream.state.reached.seq
             stream.state.reached = to

@@ -316,6 +316,35 @@ import TidingsTesting
         #expect(received.count == 700)
     }
 
+    /// Nothing can be promised before the first page is read, but the connection must not look dead.
+    @Test func aStreamThatWaitsForItsFirstPageIsNotSilent() throws {
+        let shop = try Shop(["limits.backlog_records_per_second=100", "stream.heartbeat=2s"])
+        let start = try #require(
+            try shop.daemon.ask("GET", "/sync/full", token: shop.till).json?["sync_token"] as? String)
+        try shop.daemon.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 600)
+            INSERT INTO products(business_id,name) SELECT \(shop.business), 'p'||i FROM n;
+            """)
+        let isTailed = try waitFor(seconds: 20) {
+            try shop.daemon.metric("tidings_head_seq") >= 600 ? true : nil
+        }
+        #expect(isTailed == true)
+        // Takes the budget of six seconds on credit.
+        let first = try OpenStream(shop.daemon, token: shop.till, lastEventID: start)
+        #expect(try first.next("change")?.list("products", "created").count == 600)
+        let second = try TillSocket(port: shop.daemon.port)
+        try second.request(
+            "GET", "/api/v1/sync/stream?entities=products",
+            headers: [("Authorization", "Bearer \(shop.till)"), ("Last-Event-ID", start)])
+        #expect(try second.readHead().status == 200)
+        var text = ""
+        while !text.contains("event: hello"), let bytes = try second.read(within: 20), !bytes.isEmpty {
+            text += String(decoding: bytes, as: UTF8.self)
+        }
+        #expect(text.hasPrefix(":\n"), "\(text.prefix(200))")
+    }
+
     // MARK: Parts
 
     static func metric(_ daemon: Daemon, _ name: String) throws -> Int? {
