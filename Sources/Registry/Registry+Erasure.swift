@@ -40,6 +40,12 @@ extension Registry {
         notes.acknowledgements = notes.acknowledgements.filter { $0.key.business != business }
         try write { db in
             let which: StatementArguments = [business.databaseValue]
+            // Uses of the application's tokens name no business; the log knows whose they were.
+            try db.execute(
+                sql: """
+                    DELETE FROM tidings_application_uses WHERE token IN
+                      (SELECT -token FROM tidings_sync_logs WHERE business = ? AND token < 0)
+                    """, arguments: which)
             for table in ["users", "devices", "enrolment_codes", "tickets", "sync_logs"] {
                 try db.execute(sql: "DELETE FROM tidings_\(table) WHERE business = ?", arguments: which)
             }

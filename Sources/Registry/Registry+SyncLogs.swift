@@ -63,7 +63,8 @@ public struct SyncLogFilter: Hashable, Sendable {
 extension Registry {
     private static let pruneRowsMax = 5_000
 
-    /// Writes rows in one transaction.
+    /// Writes rows in one transaction; none for a token of ours that was erased meanwhile: its stream ends
+    /// after the erasure, and nothing is to be left.
     public func log(_ entries: [SyncLogEntry]) throws {
         guard !entries.isEmpty else { return }
         try queue.write { db in
@@ -71,7 +72,8 @@ extension Registry {
                 sql: """
                     INSERT INTO tidings_sync_logs(at, kind, business, device, token, from_seq, to_seq, records,
                       bytes, duration_us, status, reason, address, agent)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+                    WHERE ?5 < 0 OR EXISTS(SELECT 1 FROM tidings_tokens WHERE id = ?5)
                     """)
             for entry in entries { try insert.execute(arguments: entry.arguments) }
         }

@@ -51,7 +51,7 @@ struct BusinessCommand: ParsableCommand {
             discussion: """
                 Its people, tills, tokens and sync logs go, and with the embedded shop every row of its too; an \
                 application's own rows are the application's affair. Streams of its tills end with bye: revoked, \
-                at which clients wipe their copies. What stays are ids in the journal.
+                at which clients wipe their copies. What stays are ids of records in the journal and the state index.
                 """)
 
         @Argument(help: "Its id.")
@@ -68,7 +68,10 @@ struct BusinessCommand: ParsableCommand {
             let stores = try Stores(source)
             let id = BusinessID(Key(parsing: business))
             try Stores.complaining {
-                if stores.settings.database.mode == .embedded { try stores.shop.eraseBusiness(id) }
+                switch stores.settings.database.mode {
+                case .embedded: try stores.shop.eraseBusiness(id)
+                case .attached: try UploadTraces(file: stores.file).erase(id)
+                }
                 try stores.registry().eraseBusiness(id)
             }
         }

@@ -4,6 +4,7 @@ import ArgumentParser
 import Domain
 import Lanes
 import Registry
+import SQLiteEngine
 
 struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -108,7 +109,10 @@ struct DeviceCommand: ParsableCommand {
     struct Erase: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove all that is known of a till: tokens, tickets, positions, its sync log.",
-            discussion: "Its streams end with bye: revoked, at which clients wipe their copies.")
+            discussion: """
+                Its streams end with bye: revoked, at which clients wipe their copies. What it uploaded is the \
+                business's and stays, without the till's name.
+                """)
 
         @Argument(help: "The till's id.")
         var device: String
@@ -120,7 +124,10 @@ struct DeviceCommand: ParsableCommand {
             let stores = try Stores(source)
             try Stores.complaining {
                 guard let id = DeviceID(device) else { throw RegistryError.unknownDevice }
-                try stores.registry().eraseDevice(id, business: BusinessID(Key(parsing: business)))
+                let business = BusinessID(Key(parsing: business))
+                // Last in the registry: an erasure that was interrupted can be repeated.
+                try UploadTraces(file: stores.file).erase(id, of: business)
+                try stores.registry().eraseDevice(id, business: business)
             }
         }
     }

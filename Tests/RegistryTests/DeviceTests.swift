@@ -159,13 +159,27 @@ import Testing
         _ = try registry.createEnrolmentCode(
             business: other, abilities: .till, uses: 1, expiresAt: temporary.clock.now)
         let kept = try temporary.token()
+        // One of the application's own tokens: its use names no business, the log does.
+        let application = Grant(token: TokenID(-5), business: other, device: nil, abilities: .till)
+        try registry.log([entry(application), entry(stays)])
+        try temporary.file.python("INSERT INTO tidings_application_uses VALUES (5, 1), (6, 1)")
         try registry.eraseBusiness(other)
+        // A stream's end comes after its erasure.
+        try registry.log([entry(stays)])
+        #expect(try registry.syncLogs(SyncLogFilter()).isEmpty)
+        #expect(try temporary.file.python("SELECT token FROM tidings_application_uses") == "[(6,)]")
         #expect(temporary.check(staysToken) == .unknown)
         #expect(temporary.check(kept).grant != nil)
         for table in ["users", "devices", "enrolment_codes", "tickets"] {
             #expect(try temporary.file.python("SELECT count(*) FROM tidings_\(table)") == "[(0,)]")
         }
         #expect(try temporary.file.python("SELECT count(*) FROM tidings_tokens") == "[(1,)]")
+    }
+
+    private func entry(_ grant: Grant) -> SyncLogEntry {
+        SyncLogEntry(
+            at: Timestamp(microseconds: 1), kind: .stream, grant: grant, from: nil, to: nil, records: 0,
+            bytes: 0, duration: .zero, status: 200, reason: nil, address: nil, agent: nil)
     }
 
     @Test func whatDiedAMonthAgoIsSweptAway() throws {

@@ -1,4 +1,4 @@
-// What each device synced, as operators read it; and that nothing of it is left of who was erased.
+// What each device synced, as operators read it.
 
 import Foundation
 import Testing
@@ -80,56 +80,5 @@ import TidingsTesting
                 ? true : nil
         }
         #expect(counted == true)
-    }
-
-    @Test func anErasedTillIsCutAndForgotten() throws {
-        let shop = try StreamTests.Shop()
-        let stays = try shop.daemon.register("stays", by: shop.owner)
-        let stream = try OpenStream(shop.daemon, token: shop.till)
-        #expect(try stream.next("ready") != nil)
-        _ = try rows(shop.daemon, count: 2)
-        try shop.daemon.tidings("device", "erase", "till", "--business", "\(shop.business)")
-        #expect(try stream.next("bye")?.json["reason"] as? String == "revoked")
-        #expect(try shop.daemon.ask("GET", "/sync/full", token: shop.till).status == 401)
-        #expect(try shop.daemon.ask("GET", "/sync/full?entities=vats", token: stays).status == 200)
-        #expect(try !shop.daemon.tidings("device", "list").contains("till"))
-    }
-
-    @Test func anErasedBusinessIsGone() throws {
-        let shop = try StreamTests.Shop()
-        let other = try StreamTests.Shop.second(in: shop)
-        try shop.daemon.sql(
-            """
-            INSERT INTO parties(business_id, type, name, phone) VALUES
-              (\(shop.business), 'customer', 'Erika Mustermann', '555-0199'), (\(other.business), 'customer', 'Bob', '1');
-            INSERT INTO products(id, business_id, name) VALUES (1, \(shop.business), 'Tea');
-            INSERT INTO product_variants(id, business_id, product_id, name) VALUES (1, \(shop.business), 1, 'Tea');
-            INSERT INTO warehouses(id, business_id, name, code) VALUES (1, \(shop.business), 'W', 'W');
-            INSERT INTO sales(id, business_id, warehouse_id, invoice_number) VALUES (1, \(shop.business), 1, 'I1');
-            INSERT INTO sale_items(business_id, sale_id, variant_id, quantity, unit_price)
-              VALUES (\(shop.business), 1, 1, '2', '3.00');
-            """)
-        let stream = try OpenStream(shop.daemon, token: shop.till)
-        #expect(try stream.next("ready") != nil)
-        try shop.daemon.tidings("business", "erase", "\(shop.business)", "--yes")
-        #expect(try stream.next("bye", within: 30)?.json["reason"] as? String == "revoked")
-        #expect(try shop.daemon.ask("GET", "/sync/full", token: shop.till).status == 401)
-        #expect(try shop.daemon.sql("SELECT count(*) FROM parties;") == "1")
-        let tables = "products product_variants warehouses sales sale_items stocks".split(separator: " ")
-        for table in tables {
-            #expect(try shop.daemon.sql("SELECT count(*) FROM \(table);") == "0", "\(table)")
-        }
-        #expect(try shop.daemon.ask("GET", "/sync/full", token: other.till).status == 200)
-        #expect(throws: (any Error).self) {
-            try shop.daemon.tidings("business", "erase", "\(other.business)")
-        }
-    }
-}
-
-extension StreamTests.Shop {
-    /// Another business of the same daemon.
-    fileprivate static func second(in shop: Self) throws -> (business: Int, till: String) {
-        let (id, owner) = try shop.daemon.newBusiness()
-        return (id, try shop.daemon.register("other", by: owner))
     }
 }

@@ -26,9 +26,25 @@ extension ShopDatabase {
                 try db.execute(
                     sql: "DELETE FROM businesses WHERE id = ?", arguments: [business.key.databaseValue])
                 guard db.changesCount > 0 else { throw UnknownBusiness(id: business) }
+                try UploadTraces.erase(business, db)
                 return .commit
             }
         }
+    }
+
+    /// Refuses the id of a business that is not there.
+    ///
+    /// - Throws: `UnknownBusiness`, or the database's errors.
+    public func requireBusiness(_ business: BusinessID) throws {
+        // Opening would make the file.
+        guard file.identity != nil else { throw UnknownBusiness(id: business) }
+        let isThere = try file.open(.reader).read { db in
+            try db.hasTable("businesses")
+                && Bool.fetchOne(
+                    db, sql: "SELECT EXISTS(SELECT 1 FROM businesses WHERE id = ?)",
+                    arguments: [business.key.databaseValue]) == true
+        }
+        guard isThere else { throw UnknownBusiness(id: business) }
     }
 
     private func eraseRows(of business: BusinessID, _ db: Database) throws -> Int {
