@@ -83,7 +83,11 @@ public enum Backup {
     private static func open(_ path: String) throws -> DatabaseQueue {
         var configuration = GRDB.Configuration()
         configuration.foreignKeysEnabled = false
-        return try DatabaseQueue(path: path, configuration: configuration)
+        do {
+            return try DatabaseQueue(path: path, configuration: configuration)
+        } catch let error as DatabaseError {
+            throw BackupFailed("\(path): \(error.message ?? "SQLite error \(error.resultCode.rawValue)")")
+        }
     }
 
     private static func check(_ queue: DatabaseQueue, _ path: String) throws {

@@ -32,7 +32,7 @@ struct DeviceCommand: ParsableCommand {
         func run() throws {
             let stores = try Stores(source)
             let all = try Stores.complaining {
-                try stores.registry().devices(of: business.map { BusinessID(Key(parsing: $0)) })
+                try stores.registry().devices(of: try business.map(stores.business))
             }.map {
                 Shown(
                     business: $0.business.description, device: $0.device.text, name: $0.name,
@@ -72,8 +72,9 @@ struct DeviceCommand: ParsableCommand {
         func run() throws {
             let stores = try Stores(source)
             let code = try Stores.complaining {
-                try stores.registry().createEnrolmentCode(
-                    business: BusinessID(Key(parsing: business)), abilities: .till, uses: uses,
+                let business = try stores.business(business)
+                return try stores.registry().createEnrolmentCode(
+                    business: business, abilities: .till, uses: uses,
                     expiresAt: Timestamp(
                         microseconds: WallClock.system.now.microseconds + Int64(hours) * 3_600_000_000))
             }

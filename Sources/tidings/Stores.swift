@@ -28,6 +28,16 @@ struct Stores {
         return try Registry(path: settings.database.gatewayPath, clock: .system, checkpoints: false)
     }
 
+    /// The business that an option names. An application's businesses are its own affair: which table holds
+    /// them, only it knows.
+    ///
+    /// - Throws: `UnknownBusiness`, with the embedded shop.
+    func business(_ text: String) throws -> BusinessID {
+        let id = BusinessID(Key(parsing: text))
+        if settings.database.mode == .embedded { try shop.requireBusiness(id) }
+        return id
+    }
+
     func makeDirectory(of path: String) throws {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

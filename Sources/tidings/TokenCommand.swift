@@ -37,8 +37,8 @@ struct TokenCommand: ParsableCommand {
         func run() throws {
             let stores = try Stores(source)
             let token = try Stores.complaining {
+                let business = try stores.business(business)
                 let registry = try stores.registry()
-                let business = BusinessID(Key(parsing: business))
                 let abilities = ability.isEmpty ? Abilities.till : Abilities(ability)
                 guard let device else {
                     return try registry.createToken(

@@ -27,8 +27,8 @@ struct UserCommand: ParsableCommand {
         func run() throws {
             let stores = try Stores(source)
             let shown = try Stores.complaining {
+                let business = try stores.business(business)
                 let registry = try stores.registry()
-                let business = BusinessID(Key(parsing: business))
                 let user = try registry.createUser(named: name, business: business)
                 let token = try registry.createToken(
                     name: name, business: business, user: user, abilities: Abilities(["*"]),

@@ -93,6 +93,23 @@ import TidingsTesting
             ])
         #expect(serve == 1 && complaint.hasPrefix("tidings: /nowhere/shop.db: "))
         #expect(try run(["demo", "--rate", "-1"], on: daemon).0 == 64)
+        let (backup, missing) = try run(["backup", "/nowhere/shop.db"], on: daemon)
+        #expect(backup == 1 && missing.hasPrefix("tidings: /nowhere/shop.db.part: unable to open"))
+    }
+
+    /// A typing error must not make credentials for a business that comes later.
+    @Test(arguments: [
+        ["token", "create"], ["token", "create", "--device", "till-1"], ["user", "create", "Ann"],
+        ["device", "enrol"], ["device", "list"],
+    ])
+    func aBusinessThatIsNotThereIsRefused(_ command: [String]) throws {
+        let daemon = try Daemon()
+        let (status, complaint) = try run(command + ["--business", "99"], on: daemon)
+        #expect(status == 1)
+        #expect(complaint == "tidings: there is no business 99; `tidings business list` shows all\n")
+        for table in ["tokens", "users", "devices", "enrolment_codes"] {
+            #expect(try daemon.gatewaySQL("SELECT count(*) FROM tidings_\(table);") == "0")
+        }
     }
 
     /// A busy demo, two of them at once, beside a gateway that serves: opening + purchased − sold is the

@@ -7,7 +7,7 @@ import GRDB
 /// The shop has no business of that id.
 public struct UnknownBusiness: Error, CustomStringConvertible {
     public let id: BusinessID
-    public var description: String { "there is no business \(id)" }
+    public var description: String { "there is no business \(id); `tidings business list` shows all" }
 }
 
 extension ShopDatabase {
