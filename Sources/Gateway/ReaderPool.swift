@@ -1,7 +1,7 @@
 // The reading of state pages, off the loops: a few worker lanes with a read-only database connection each,
 // fed from one queue with two classes. Answers that somebody waits for (polls) go before backlog (streams
-// that catch up), so that a storm of returning streams does not slow a till that polls, and the queue is
-// bounded: beyond, the caller is told to come back.
+// that catch up, repairs), so that a storm of returning streams does not slow a till that polls, and the
+// queue is bounded: beyond, the caller is told to come back.
 
 import DequeModule
 import Domain
@@ -20,9 +20,9 @@ struct ReadLimits: Sendable {
     var answers: Int
     /// The same, of one business: its tills must not fill the queue for everybody else's.
     var answersPerBusiness: Int
-    /// Pages of streams that catch up.
+    /// Pages of streams that catch up, and what is read in turn with them.
     var backlog = 16_384
-    /// What those pages may hold together in a second.
+    /// What those reads may hold together in a second.
     var backlogRecordsPerSecond = 100_000
 }
 
@@ -161,6 +161,9 @@ final class ReaderPool: PageSource {
 
     /// Charges records that were read as an answer to the budget of backlogs.
     func spend(_ records: Int) { queues.withLock { $0.budget.spend(records) } }
+
+    /// Charges what a walk over ids and versions costs: about a sixteenth of reading the records.
+    func spend(walked entries: Int) { spend((entries + 15) / 16) }
 
     func page(
         after token: SyncToken, scope: Scope, limit: Int,

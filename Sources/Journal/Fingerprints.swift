@@ -8,6 +8,8 @@ public struct BucketTotals: Sendable {
     public let head: Head
     /// In the order of the buckets; their sum is the entity's total.
     public let totals: [Total]
+    /// How many records were looked at.
+    public var walked: Int { totals.reduce(0) { $0 + $1.live } }
 
     public init(head: Head, totals: [Total]) {
         self.head = head
@@ -20,10 +22,13 @@ public struct RecordVersions: Sendable {
     public let head: Head
     /// Live records, in no order.
     public let records: [(id: Key, version: Int64)]
+    /// How many were looked at.
+    public let walked: Int
 
-    public init(head: Head, records: [(id: Key, version: Int64)]) {
+    public init(head: Head, records: [(id: Key, version: Int64)], walked: Int) {
         self.head = head
         self.records = records
+        self.walked = walked
     }
 }
 

@@ -22,10 +22,12 @@ extension SQLiteStateReader {
     ) throws -> RecordVersions {
         try inSnapshot { _, head in
             var records: [(id: Key, version: Int64)] = []
+            var walked = 0
             try journal.forEachLive(entity, business) { id, version in
+                walked += 1
                 if buckets.contains(Digest.bucket(of: id, count: count)) { records.append((id, version)) }
             }
-            return RecordVersions(head: head, records: records)
+            return RecordVersions(head: head, records: records, walked: walked)
         }
     }
 

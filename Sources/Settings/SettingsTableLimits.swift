@@ -49,7 +49,7 @@ extension Setting {
                 "The same, of one business.", beyond: "503 with Retry-After"),
             Setting(
                 "limits.backlog_records_per_second", \.limits.backlogRecordsPerSecond, 100...100_000_000,
-                "Records read for streams and polls that catch up, in all; what is new is not held by it.",
+                "Records read for streams and polls that catch up, and repairs, in all; what is new is not held by it.",
                 beyond: "backlogs wait their turn"),
         ])
 

@@ -179,6 +179,28 @@ import TidingsTesting
         ("/sync/records?entity=products&ids=" + (1...501).map(String.init).joined(separator: ","), "ids"),
     ]
 
+    /// The pieces of a repair may be asked for 600 times a minute; the records behind them have a bound of
+    /// their own, which they share with who catches up.
+    @Test(arguments: [
+        "digest?entity=products&buckets=16", "digest?entity=products&buckets=16&bucket=a",
+        "records?entity=products&ids=" + (1...300).map(String.init).joined(separator: ","),
+    ])
+    func repairsAreBoundByRecordsASecond(_ target: String) throws {
+        let shop = try Shop(["limits.backlog_records_per_second=100"])
+        try shop.daemon.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4800)
+            INSERT INTO products(business_id, name) SELECT \(shop.business), 'p' || i FROM n;
+            """)
+        let start = ContinuousClock.now
+        // 100 to begin with, 200 on credit; then 300 for each.
+        for _ in 0..<3 {
+            #expect(try shop.daemon.ask("GET", "/sync/" + target, token: shop.till).status == 200)
+        }
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        #expect(seconds > 4.5, "\(seconds) s")
+    }
+
     /// Rows that are gone behind the hooks' back are answered as deleted, counted and said.
     @Test func theGatewaysOwnDriftIsCounted() throws {
         let shop = try Shop()

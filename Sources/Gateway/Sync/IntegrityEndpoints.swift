@@ -1,5 +1,8 @@
 // GET /sync/digest and GET /sync/records: how a client whose copy has another digest than the database finds
 // the records that differ, and fetches just those. docs/PROTOCOL.md § Repair.
+//
+// A digest walks the whole entity, and its pieces may be asked for six hundred times a minute: all of it is
+// read in turn with the streams that catch up, within their budget of records a second.
 
 import Domain
 import FanOut
@@ -41,7 +44,7 @@ extension Reception {
             let question = try BucketQuestion(call.request.target)
             let services = services
             let answer = call.later
-            try services.readers.submit(.answer, .digest, for: grant.business) { reader in
+            try services.readers.submit(.backlog, .digest, for: grant.business) { reader in
                 answer(services.digest(question, of: entity, grant, reader))
             }
         } catch let refused as Refused {
@@ -59,7 +62,7 @@ extension Reception {
                 call.request.target, kind: services.catalogue[entity]?.keyKind ?? .integer)
             let services = services
             let answer = call.later
-            try services.readers.submit(.answer, .records, for: grant.business) { reader in
+            try services.readers.submit(.backlog, .records, for: grant.business) { reader in
                 answer(services.records(ids.keys, of: entity, grant, reader))
             }
         } catch let refused as Refused {
@@ -141,6 +144,7 @@ extension Services {
             var json = JSONWriter()
             if question.listed.isEmpty {
                 let found = try reader.buckets(of: entity, business: grant.business, count: question.count)
+                readers.spend(walked: found.walked)
                 Drift.reports.add()
                 log.notice("a copy differs", metadata: drift(entity, grant))
                 open(found.head, entity, &json)
@@ -155,6 +159,7 @@ extension Services {
             } else {
                 let found = try reader.versions(
                     of: entity, business: grant.business, buckets: question.listed, count: question.count)
+                readers.spend(walked: found.walked)
                 open(found.head, entity, &json)
                 json.raw(",\"records\":[")
                 for (index, record) in found.records.enumerated() {
@@ -188,6 +193,7 @@ extension Services {
     ) -> Response {
         do {
             let found = try reader.records(ids, of: entity, business: grant.business)
+            readers.spend(ids.count)
             Drift.repaired.add(ids.count)
             var metadata = drift(entity, grant)
             metadata["records"] = "\(ids.count)"
