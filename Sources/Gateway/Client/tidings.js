@@ -787,7 +787,7 @@ async #step() {
 if (this.#controller.signal.aborted) this.#controller = new AbortController();
 if (!this.replica.position) return this.#download();
 if (!this.#isCaughtUp) return this.#catchUp();
-const way = this.ladder.choose(Date.now());
+const way = this.ladder.choose(performance.now());
 return way === 'stream' ? this.#stream() : this.#poll(way);
 }
 get #signal() { return this.#controller.signal; }
@@ -949,7 +949,7 @@ const {bye} = seen;
 if (bye?.reason === 'revoked') return this.#revoked();
 if (seen.ready && livedMs >= this.settings.shortMs) this.ladder.streamWorked();
 if (bye?.reason === 'limit' || bye?.reason === 'superseded') {
-this.ladder.fall(bye.reason, Date.now(), bye.retry_ms);
+this.ladder.fall(bye.reason, performance.now(), bye.retry_ms);
 return undefined;
 }
 if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 1000 : bye.retry_ms ?? 1000);
@@ -957,7 +957,7 @@ if (seen.ready) await this.#pause('catching-up', kind, 500 * Math.random());
 await this.#catchUp();
 const isShort = !seen.ready || livedMs < this.settings.shortMs;
 if (kind === 'silent' || isShort) {
-this.ladder.failed('stream', seen.hello ? (kind === 'silent' ? 'silent' : 'short') : 'buffered', Date.now());
+this.ladder.failed('stream', seen.hello ? (kind === 'silent' ? 'silent' : 'short') : 'buffered', performance.now());
 }
 if (this.ladder.rung !== 'stream') return undefined;
 return this.#pause('catching-up', kind, kind === 'silent' ? 0 : this.#retryMs ?? 1000);
@@ -988,7 +988,7 @@ timeoutMs: wait ? this.settings.waitMs + 10_000 : undefined,
 const isOurs = problem instanceof Interrupted || problem.status < 500;
 if (isOurs || !wait) throw problem;
 await this.#catchUp();
-this.ladder.failed(way, 'long-poll', Date.now());
+this.ladder.failed(way, 'long-poll', performance.now());
 return;
 }
 this.ladder.pollWorked();
@@ -1000,7 +1000,7 @@ this.#etag = {token: this.replica.cursor.token === token ? token : undefined, te
 if (this.replica.round || wrong?.length) this.#isCaughtUp = false;
 }
 if (!wait && this.#isCaughtUp) {
-const ms = Math.min(this.settings.pollMs * (0.9 + 0.2 * Math.random()), this.ladder.untilProbe(Date.now()));
+const ms = Math.min(this.settings.pollMs * (0.9 + 0.2 * Math.random()), this.ladder.untilProbe(performance.now()));
 await sleep(ms, this.#signal);
 }
 }

@@ -12,12 +12,23 @@ export function element(tag, className, text) {
   return made;
 }
 
+/** Items enough for the first screen of any window. */
+const SCREEN = 120;
+
 export class Shelf {
   items = new Map();
   order = [];
   #unsold = new Map();
 
-  constructor(client) { this.client = client; }
+  /** Begins with the first screen of the last time: it is seen while the copy is still being read. */
+  constructor(client, name) {
+    this.client = client;
+    this.name = name;
+    this.order = JSON.parse(localStorage.getItem(name)) ?? [];
+    this.items = new Map(this.order.map(item => [item.id, item]));
+  }
+
+  remember() { localStorage.setItem(this.name, JSON.stringify(this.order.slice(0, SCREEN))); }
 
   rebuild() {
     this.variants = new Map();

@@ -57,8 +57,9 @@ class Basket {
 
   /** A sale and its lines, as one group: they stand or fall together, now or when there is a line again. */
   async sell() {
-    const {entries, total} = this.draw();
     const {client} = this;
+    await client.ready;
+    const {entries, total} = this.draw();
     const sale = Client.opID();
     const amount = money(total);
     await client.upload([
@@ -120,7 +121,7 @@ function showAside(client) {
 function open(token) {
   const name = `tidings-till-${token.split('|')[0]}`;
   const client = createClient({token, name, store: indexedDBStore(name), entities: ENTITIES, onStatus: showStatus});
-  const shelf = new Shelf(client);
+  const shelf = new Shelf(client, `${name}-screen`);
   const basket = new Basket(client, shelf);
   const grid = new Grid(item => basket.add(item));
 
@@ -140,10 +141,13 @@ function open(token) {
     if (event.key === 'Enter' && grid.items.length === 1) basket.add(grid.items[0]);
   });
 
+  grid.show(shelf.order);
+  addEventListener('pagehide', () => shelf.remember());
   client.subscribe(delta => {
     if (delta.full || delta.entities.has('categories')) showCategories(client);
     if (delta.full) {
       shelf.rebuild();
+      shelf.remember();
       show();
     } else {
       const {touched, isMoved} = shelf.apply(delta);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {after, afterEach, beforeEach, test} from 'node:test';
-import {createClient, memoryStore} from '../../../Sources/Gateway/Client/src/index.js';
+import {connectQueryClient, createClient, memoryStore} from '../../../Sources/Gateway/Client/src/index.js';
 import {FakeGateway, until} from './fake-gateway.js';
 
 const quick = {
@@ -153,6 +153,24 @@ test('streams cut short three times lead to long-poll, long-polls that fail to p
   await shows(client, 'milk rye tea');
   gateway.faults = {};
   await state(client, 'live');
+});
+
+test('a wall clock that was set back a day does not keep us from the stream, set forward it harms nothing', async () => {
+  gateway.faults.mute = true;
+  const client = open();
+  await state(client, 'long-polling');
+  const real = Date.now, day = 86_400_000;
+  try {
+    Date.now = () => real() - day;
+    gateway.faults = {};
+    await until('live', () => client.status.state === 'live');
+    Date.now = () => real() + day;
+    gateway.write([['products', 3, {name: 'rye'}]]);
+    await shows(client, 'milk rye tea');
+    await state(client, 'live');
+  } finally {
+    Date.now = real;
+  }
 });
 
 test('an address where there is no stream is called refused, not offline', async () => {
@@ -403,6 +421,54 @@ test('a store that cannot be read is written anew', async () => {
   const client = open({store: {...store, load: () => Promise.reject(new Error('corrupt'))}});
   await state(client, 'live');
   assert.equal((await store.load()).records.length, 3);
+});
+
+/** What connectQueryClient uses of a QueryClient, and what it was asked. */
+class QueryClient {
+  cache = new Map();
+  defaults = new Map();
+  invalidated = [];
+  setQueryDefaults([entity], options) { this.defaults.set(entity, options); }
+  setQueryData(key, update) {
+    const value = update(this.cache.get(JSON.stringify(key)));
+    if (value !== undefined) this.cache.set(JSON.stringify(key), value);
+  }
+  removeQueries({queryKey}) { this.cache.delete(JSON.stringify(queryKey)); }
+  invalidateQueries(filters, options) { this.invalidated.push({...filters, ...options}); }
+  ask(...queryKey) { return this.defaults.get(queryKey[0]).queryFn({queryKey}); }
+}
+
+test('TanStack Query: single records are put into the cache when newer, lists asked for again once', async () => {
+  const client = open(), queries = new QueryClient();
+  const connection = connectQueryClient(client, queries, {coalesceMs: 50});
+  await state(client, 'live');
+  await until('the first lists', () => queries.invalidated.length > 0);
+  const {staleTime, networkMode} = queries.defaults.get('products');
+  assert.equal(staleTime(), Infinity);
+  assert.equal(networkMode, 'always');
+  assert.deepEqual(queries.ask('products').map(({name}) => name).sort(), ['milk', 'tea']);
+  assert.deepEqual(queries.ask('products', {name: 'tea'}).map(({id}) => id), [1]);
+  assert.equal(queries.ask('products', 2).name, 'milk');
+  assert.equal(queries.ask('products', 9), null);
+  queries.cache.set('["products",1]', {id: 1, version: 1, name: 'tea'});
+  queries.cache.set('["products",2]', {id: 2, version: 99, name: 'from the future'});
+  queries.invalidated = [];
+  gateway.write([['products', 1, {name: 'chai'}], ['products', 2, {name: 'oats'}], ['products', 3, {name: 'rye'}]]);
+  gateway.write([['products', 4, {name: 'salt'}]]);
+  await until('the lists', () => queries.invalidated.length > 0 && client.list('products').length === 4);
+  assert.equal(queries.cache.get('["products",1]').name, 'chai');
+  assert.equal(queries.cache.get('["products",2]').name, 'from the future');
+  assert.equal(queries.cache.has('["products",3]'), false, 'nobody asked for it');
+  const [{queryKey, predicate, refetchType, cancelRefetch}] = queries.invalidated;
+  assert.deepEqual([queryKey, refetchType, cancelRefetch], [['products'], 'active', false]);
+  assert.deepEqual([['products'], ['products', {name: 'tea'}], ['products', 1]].map(queryKey => predicate({queryKey})), [true, true, false]);
+  assert.ok(queries.invalidated.length <= 2, 'coalesced');
+  gateway.write([['products', 1, null]]);
+  await until('it to be gone', () => !queries.cache.has('["products",1]'));
+  gateway.faults.mute = true;
+  await until('not live', () => client.status.state !== 'live');
+  assert.equal(staleTime(), 15_000);
+  connection.stop();
 });
 
 test('views keep their snapshot until something in them changes', async () => {

@@ -291,9 +291,9 @@ async function body(request) {
 
 /** Until `look()` is true; fails after a minute, saying what it waited for. */
 export async function until(what, look, ms = 60_000) {
-  const end = Date.now() + ms;
+  const end = performance.now() + ms;
   while (!look()) {
-    if (Date.now() > end) throw new Error(`waited for ${what} in vain`);
+    if (performance.now() > end) throw new Error(`waited for ${what} in vain`);
     await new Promise(resolve => setTimeout(resolve, 5));
   }
 }

@@ -1,13 +1,13 @@
 // The parts of the client that need no server: fingerprint, event parser, position rule, outbox, ladder.
 
 import assert from 'node:assert/strict';
-import {test} from 'node:test';
+import {mock, test} from 'node:test';
 import {Fingerprint} from '../../../Sources/Gateway/Client/src/digest.js';
 import {EventParser} from '../../../Sources/Gateway/Client/src/events.js';
 import {Ladder} from '../../../Sources/Gateway/Client/src/ladder.js';
 import {Outbox, wire} from '../../../Sources/Gateway/Client/src/outbox.js';
 import {Replica} from '../../../Sources/Gateway/Client/src/replica.js';
-import {backoff, ulid} from '../../../Sources/Gateway/Client/src/time.js';
+import {Stopwatch, Watchdog, backoff, ulid} from '../../../Sources/Gateway/Client/src/time.js';
 
 test('the fingerprint agrees with the protocol’s vectors, in any order, and forgets what is removed', () => {
   const of = pairs => {
@@ -194,6 +194,36 @@ test('waiting grows, is bounded and never the same for all', () => {
   const at = (n, random) => backoff(n, {backoffMs: 1000, backoffMaxMs: 60_000}, () => random);
   assert.deepEqual([at(0, 0), at(0, 1), at(3, 1), at(50, 1)], [250, 1250, 8250, 60_250]);
 });
+
+/** `Date.now()` and `performance.now()` as the test says, while `body` runs. */
+function withClocks(body) {
+  const clocks = {wall: 1e12, steady: 1e6};
+  const mocks = [mock.method(Date, 'now', () => clocks.wall), mock.method(performance, 'now', () => clocks.steady)];
+  try { return body(clocks); } finally { for (const {mock} of mocks) mock.restore(); }
+}
+
+test('a machine that slept, and a wall clock that was set, deceive no stopwatch', () => withClocks(clocks => {
+  const watch = new Stopwatch();
+  clocks.wall += 3_600_000;
+  assert.equal(watch.elapsed, 3_600_000, 'asleep: only the wall clock went on');
+  watch.restart();
+  clocks.wall -= 86_400_000;
+  clocks.steady += 5_000;
+  assert.equal(watch.elapsed, 5_000, 'set back: the other one counts');
+}));
+
+test('a watchdog that wakes from sleep barks at once, and not for a clock that was set back', () => withClocks(clocks => {
+  let barks = 0;
+  const dog = new Watchdog(1_000, () => { barks += 1; });
+  clocks.wall -= 86_400_000;
+  dog.check();
+  assert.equal(barks, 0);
+  dog.heard();
+  clocks.wall += 60_000;
+  dog.check();
+  assert.equal(barks, 1);
+  dog.stop();
+}));
 
 test('ULIDs increase, also within a millisecond', () => {
   const made = Array.from({length: 5000}, ulid);

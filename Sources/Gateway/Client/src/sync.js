@@ -76,7 +76,7 @@ export class Sync {
     if (this.#controller.signal.aborted) this.#controller = new AbortController();
     if (!this.replica.position) return this.#download();
     if (!this.#isCaughtUp) return this.#catchUp();
-    const way = this.ladder.choose(Date.now());
+    const way = this.ladder.choose(performance.now());
     return way === 'stream' ? this.#stream() : this.#poll(way);
   }
 
@@ -264,7 +264,7 @@ export class Sync {
     if (bye?.reason === 'revoked') return this.#revoked();
     if (seen.ready && livedMs >= this.settings.shortMs) this.ladder.streamWorked();
     if (bye?.reason === 'limit' || bye?.reason === 'superseded') {
-      this.ladder.fall(bye.reason, Date.now(), bye.retry_ms);
+      this.ladder.fall(bye.reason, performance.now(), bye.retry_ms);
       return undefined;
     }
     if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 1000 : bye.retry_ms ?? 1000);
@@ -274,7 +274,7 @@ export class Sync {
     await this.#catchUp();
     const isShort = !seen.ready || livedMs < this.settings.shortMs;
     if (kind === 'silent' || isShort) {
-      this.ladder.failed('stream', seen.hello ? (kind === 'silent' ? 'silent' : 'short') : 'buffered', Date.now());
+      this.ladder.failed('stream', seen.hello ? (kind === 'silent' ? 'silent' : 'short') : 'buffered', performance.now());
     }
     if (this.ladder.rung !== 'stream') return undefined;
     return this.#pause('catching-up', kind, kind === 'silent' ? 0 : this.#retryMs ?? 1000);
@@ -311,7 +311,7 @@ export class Sync {
       const isOurs = problem instanceof Interrupted || problem.status < 500;
       if (isOurs || !wait) throw problem;
       await this.#catchUp();
-      this.ladder.failed(way, 'long-poll', Date.now());
+      this.ladder.failed(way, 'long-poll', performance.now());
       return;
     }
     this.ladder.pollWorked();
@@ -323,7 +323,7 @@ export class Sync {
       if (this.replica.round || wrong?.length) this.#isCaughtUp = false;
     }
     if (!wait && this.#isCaughtUp) {
-      const ms = Math.min(this.settings.pollMs * (0.9 + 0.2 * Math.random()), this.ladder.untilProbe(Date.now()));
+      const ms = Math.min(this.settings.pollMs * (0.9 + 0.2 * Math.random()), this.ladder.untilProbe(performance.now()));
       await sleep(ms, this.#signal);
     }
   }
