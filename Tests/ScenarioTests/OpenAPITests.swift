@@ -1,6 +1,5 @@
-// The API's documents as other programs read them: a validator finds the OpenAPI document in order;
-// schemathesis, which makes good and bad requests of it, finds that the gateway answers as it says;
-// and what docs/API_DOCUMENTATION.md shows is what comes.
+// The OpenAPI document as other programs read it: a validator finds it in order; schemathesis, which makes
+// good and bad requests of it, finds that the gateway answers as it says.
 
 import Foundation
 import Testing
@@ -52,40 +51,5 @@ import TidingsTesting
             ])
         #expect(status == 0, "\(output.suffix(6_000))")
         #expect(output.contains("Tested: 14"), "\(output.suffix(600))")
-    }
-
-    @Test func everyDocumentedExampleIsTrue() throws {
-        let daemon = try Daemon(["rates.batch=10"])
-        let business = try daemon.newBusiness()
-        try daemon.tidings("demo", "--rate", "0", "--products", "50", "--quiet")
-        let code = try daemon.tidings("device", "enrol", "--business", "\(business.id)", "--uses", "2")
-        // Times repeat up to a second's changes: the demo's are over once a time is answered with nothing.
-        let isQuiet: Bool? = waitFor(seconds: 30) {
-            let now = try? daemon.ask("GET", "/sync/records?entity=vats&ids=1", token: business.token)
-            guard let time = now?.json?["server_timestamp"] as? String,
-                let since = try? daemon.ask("GET", "/sync/changes?since=\(time)", token: business.token)
-            else { return nil }
-            return since.json?["total_records"] as? Int == 0 && since.json?["full"] == nil ? true : nil
-        }
-        #expect(isQuiet == true)
-        let document = WireTests.root.appendingPathComponent("docs/API_DOCUMENTATION.md")
-        func compare(with document: String) throws -> (Int32, String) {
-            try Daemon.run(
-                WireTests.python,
-                [
-                    WireTests.clients.appendingPathComponent("documented_examples.py").path, document,
-                    "\(daemon.port)", try daemon.register("till", by: business.token), business.token,
-                    code.trimmingCharacters(in: .whitespacesAndNewlines),
-                    daemon.directory.appendingPathComponent("shop.db").path,
-                ])
-        }
-        let (status, output) = try compare(with: document.path)
-        #expect(status == 0, "\(output)")
-        // It would notice.
-        let other = daemon.directory.appendingPathComponent("OTHER.md")
-        try String(contentsOf: document, encoding: .utf8)
-            .replacing("\"error\":\"method_not_allowed\"", with: "\"error\":\"method\"")
-            .write(to: other, atomically: true, encoding: .utf8)
-        #expect(try compare(with: other.path).1.contains("DELETE /api/v1/products/17"))
     }
 }
