@@ -39,7 +39,7 @@ final class Tailing {
         let sink = HubSink(hub: hub)
         let tailer = Tailer(source: source, sink: sink, lane: lane, settings: settings) { status.tailer($0) }
         self.tailer = tailer
-        watch = FileWatch(path: file.walPath, on: lane) { tailer.wake() }
+        watch = FileWatch(path: file.walPath, on: lane, restingFor: settings.poll) { tailer.wake() }
         self.checkpointing = checkpointing
         checkpointing?.post { $0.start() }
     }

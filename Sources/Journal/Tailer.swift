@@ -1,17 +1,20 @@
 // Follows the journal. A wake is a hint, the poll is the promise:
 //
-//     a write to the -wal, or our own commit ──► a window of 50 ms, asking every 0.5 ms
-//     nothing at all                         ──► asking every 500 ms
+//     a write to the -wal ──► now, then every 0.5 ms until its commit is there, for at most 50 ms
+//     it is there         ──► after 1, 2, 4 … ms
+//     nothing at all      ──► every 500 ms
 //
 // inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498
-// of 1,500 commits only at the next one. Reading is repeated until nothing new is there, one snapshot at a
-// time, and no snapshot is open while the sink works.
+// of 1,500 commits only at the next one. Writers take turns: what was committed before a write can be seen
+// when the write is announced, and what is found later is its own. Reading is repeated until nothing new is
+// there, one snapshot at a time, and no snapshot is open while the sink works.
 
 public import Domain
 public import Lanes
 
 /// Paces of the tailer.
 public struct TailerSettings: Sendable {
+    /// For how long a commit is looked for after its write.
     public var window = Duration.milliseconds(50)
     public var poll = Duration.microseconds(500)
     public var safetyPoll = Duration.milliseconds(500)
@@ -43,6 +46,10 @@ public final class Tailer {
     private let report: (TailerStatus) -> Void
     private var position: Head?
     private var windowEnds = ContinuousClock.now
+    /// A write was announced whose commit was not seen yet.
+    private var isAwaited = false
+    /// The last pause of a window in which nobody is awaited.
+    private var rest = Duration.zero
     private var alarm: (any Alarm)?
     private var isStopped = false
     private var failures = 0
@@ -67,13 +74,10 @@ public final class Tailer {
     /// Opens the journal and follows it from its head on.
     public func start() { turn() }
 
-    /// Somebody may be committing: look closely for a while. On the lane.
+    /// Somebody may be committing: look now, and closely until it is seen. On the lane.
     public func wake() {
-        guard !isStopped else { return }
-        let wasOpen = windowEnds > ContinuousClock.now
         windowEnds = ContinuousClock.now + settings.window
-        guard !wasOpen else { return }
-        turn()
+        turn(isAnnounced: true)
     }
 
     /// Something was committed in this process, and can be seen: look now. On the lane.
@@ -93,15 +97,18 @@ public final class Tailer {
     }
 
     /// One look, and the alarm for the next.
-    private func turn() {
+    private func turn(isAnnounced: Bool = false) {
         guard !isStopped else { return }
         alarm?.cancel()
+        if isAnnounced { isAwaited = true }
         var pause = settings.safetyPoll
         do {
-            try look()
+            let isFound = try look()
             failures = 0
             if status.failure != nil { status.failure = nil }
-            if windowEnds > ContinuousClock.now { pause = settings.poll }
+            if isFound && !isAnnounced { isAwaited = false }
+            rest = isAwaited || isFound ? settings.poll : min(rest * 2, settings.safetyPoll)
+            if windowEnds > ContinuousClock.now { pause = rest }
         } catch let change as HistoryChanged {
             status.failure = "\(change.why)"
             position = nil
@@ -115,7 +122,8 @@ public final class Tailer {
         alarm = lane.after(pause) { [weak self] in self?.turn() }
     }
 
-    private func look() throws {
+    /// - Returns: Whether anything new was there.
+    private func look() throws -> Bool {
         if position == nil {
             let head = try source.open()
             position = head
@@ -124,15 +132,18 @@ public final class Tailer {
             sink.historyBegan(at: head)
         }
         if try source.hasNews() { owesRead = true }
-        guard owesRead else { return }
+        guard owesRead else { return false }
+        let begun = position
         while let from = position {
             let snapshot = try source.read(after: from, interest: sink.interest, rowsMax: settings.rowsMax)
-            guard snapshot.head.seq > from.seq else { return owesRead = false }
+            guard snapshot.head.seq > from.seq else { break }
             position = snapshot.head
             sink.publish(snapshot)
             status.head = snapshot.head
             status.snapshots += 1
             status.rows += snapshot.rows.count
         }
+        owesRead = false
+        return position != begun
     }
 }

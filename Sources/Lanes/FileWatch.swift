@@ -11,12 +11,16 @@ public final class FileWatch {
     private var watch: Int32 = -1
     private var buffer = [UInt8](repeating: 0, count: 4_096)
 
-    /// - Parameter onWrite: Called on the lane, once for any number of writes since the last call.
-    public init(path: String, on lane: WorkerLane, onWrite: @escaping () -> Void) {
+    /// - Parameters:
+    ///   - rest: A transaction is dozens of writes: after one, no more are heard of for so long.
+    ///   - onWrite: Called on the lane, once for any number of writes since the last call.
+    public init(
+        path: String, on lane: WorkerLane, restingFor rest: Duration, onWrite: @escaping () -> Void
+    ) {
         self.path = path
         descriptor = clinux_inotify()
         rearm()
-        lane.watch(descriptor) { [weak self] in
+        lane.watch(descriptor, restingFor: rest) { [weak self] in
             self?.drain()
             onWrite()
         }

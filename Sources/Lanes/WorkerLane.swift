@@ -14,12 +14,21 @@ import Synchronization
 public final class WorkerLane: TimedLane, @unchecked Sendable {
     public let name: String
 
+    private struct Watch {
+        let descriptor: Int32
+        let rest: Duration
+        var restsUntil: ContinuousClock.Instant
+        let onReadable: () -> Void
+    }
     private struct Job: @unchecked Sendable { let run: () -> Void }
     private let tray = Mutex<[Job]>([])
     private let owner = Atomic<UInt>(0)
     private let wakeDescriptor: Int32
     private var alarms: [WorkerAlarm] = []
-    private var watches: [(descriptor: Int32, onReadable: () -> Void)] = []
+    private var watches: [Watch] = []
+    /// What poll(2) is asked, the wake-up first: kept from wait to wait.
+    private var descriptors: [Int32]
+    private var readable: [UInt8] = [0]
     private var isStopping = false
 
     /// Starts the thread.
@@ -28,6 +37,7 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
     public init(name: String) {
         self.name = name
         wakeDescriptor = clinux_eventfd()
+        descriptors = [wakeDescriptor]
         precondition(wakeDescriptor >= 0, "eventfd: errno \(errno)")
         var thread = pthread_t()
         let context = unsafe Unmanaged.passRetained(self)
@@ -71,8 +81,12 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
 
     /// Calls `onReadable` whenever `descriptor` has something to read. On this lane only; for the lane's
     /// life.
-    public func watch(_ descriptor: Int32, onReadable: @escaping () -> Void) {
-        watches.append((descriptor, onReadable))
+    ///
+    /// - Parameter rest: For how long nothing more is heard of it after a call.
+    public func watch(_ descriptor: Int32, restingFor rest: Duration, onReadable: @escaping () -> Void) {
+        watches.append(Watch(descriptor: descriptor, rest: rest, restsUntil: .now, onReadable: onReadable))
+        descriptors.append(descriptor)
+        readable.append(0)
     }
 
     private func wake() {
@@ -108,27 +122,38 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
     private func ring() {
         guard !alarms.isEmpty else { return }
         let now = ContinuousClock.now
-        let due = alarms.filter { $0.due <= now }.sorted { $0.due < $1.due }
-        alarms.removeAll { $0.due <= now || $0.work == nil }
+        var due: [WorkerAlarm] = []
+        alarms.removeAll { alarm in
+            if alarm.work != nil, alarm.due <= now { due.append(alarm) }
+            return alarm.work == nil || alarm.due <= now
+        }
+        due.sort { $0.due < $1.due }
         for alarm in due { alarm.fire() }
     }
 
     private func wait() {
-        let descriptors = [wakeDescriptor] + watches.map(\.descriptor)
-        var readable = [UInt8](repeating: 0, count: descriptors.count)
-        let due = alarms.lazy.filter { $0.work != nil }.map(\.due).min()
+        let now = ContinuousClock.now
+        var due = alarms.lazy.filter { $0.work != nil }.map(\.due).min()
+        for (index, watch) in watches.enumerated() {
+            let isResting = watch.restsUntil > now
+            descriptors[index + 1] = isResting ? -1 : watch.descriptor
+            if isResting { due = min(due ?? watch.restsUntil, watch.restsUntil) }
+        }
         let ready = unsafe clinux_poll_readable(
-            descriptors, &readable, descriptors.count, due.map(Self.nanosecondsUntil) ?? -1)
+            descriptors, &readable, descriptors.count, due.map { Self.nanoseconds($0 - now) } ?? -1)
         guard ready > 0 else { return }
         if readable[0] != 0 {
             var count: UInt64 = 0
             _ = unsafe read(wakeDescriptor, &count, 8)
         }
-        for (index, watch) in watches.enumerated() where readable[index + 1] != 0 { watch.onReadable() }
+        for index in watches.indices where readable[index + 1] != 0 {
+            watches[index].restsUntil = .now + watches[index].rest
+            watches[index].onReadable()
+        }
     }
 
-    private static func nanosecondsUntil(_ instant: ContinuousClock.Instant) -> Int64 {
-        let left = max(.zero, instant - ContinuousClock.now).components
+    private static func nanoseconds(_ duration: Duration) -> Int64 {
+        let left = max(.zero, duration).components
         return left.seconds * 1_000_000_000 + left.attoseconds / 1_000_000_000
     }
 }

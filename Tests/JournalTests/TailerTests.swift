@@ -134,6 +134,58 @@ import TidingsTesting
         #expect(await bench.hears("0-1"), "only the wake could tell")
     }
 
+    /// A lane whose time the test makes.
+    final class ManualLane: TimedLane {
+        private let asked = Recorder<Duration>()
+        /// Kept by whoever asked for it.
+        private let bell = Mutex<LaneReference<Bell>?>(nil)
+        let isCurrent = true
+        /// How long it was asked to wait, each time.
+        var pauses: [Duration] { asked.all }
+
+        func post(_ work: sending @escaping () -> Void) { work() }
+
+        func after(_ delay: Duration, _ work: @escaping () -> Void) -> any Alarm {
+            asked.record(delay)
+            let made = Bell(work)
+            let reference = LaneReference(made, on: self)
+            bell.withLock { $0 = reference }
+            return made
+        }
+
+        /// The time of the last alarm has come.
+        func ring() { bell.withLock { $0 }?.post { $0.work() } }
+
+        final class Bell: Alarm {
+            let work: () -> Void
+            init(_ work: @escaping () -> Void) { self.work = work }
+            func cancel() {}
+        }
+    }
+
+    /// A commit is looked for closely until it is there, and no longer; the one before is not taken for it.
+    @Test func whoeverHasSeenTheAnnouncedCommitRests() {
+        let (script, lane, heard) = (Script(), ManualLane(), Recorder<String>())
+        var settings = TailerSettings()
+        settings.window = .seconds(3_600)
+        let tailer = Tailer(
+            source: script, sink: Listener(heard), lane: lane, settings: settings, report: { _ in })
+        tailer.start()
+        script.commit()
+        tailer.wake()
+        #expect(heard.all.last == "0-1", "what was committed before the write was announced")
+        lane.ring()
+        lane.ring()
+        script.commit()
+        lane.ring()
+        #expect(heard.all.last == "1-2")
+        for _ in 0..<12 { lane.ring() }
+        let (close, safety) = (settings.poll, settings.safetyPoll)
+        let awaited = [Duration](repeating: close, count: 4)
+        let resting = (1...9).map { close * (1 << $0) } + [safety, safety, safety]
+        #expect(lane.pauses == [safety] + awaited + resting)
+    }
+
     /// Announced once, read until nothing is left, each snapshot beginning where the one before ended.
     @Test func snapshotsFollowEachOtherWithoutAGap() async {
         let bench = Bench(safetyPoll: .milliseconds(5)) { $0.state.withLock { $0.perSnapshot = 40 } }
