@@ -101,10 +101,11 @@ extension Shard {
         sayOrCut(stream, .superseded)
     }
 
-    /// Ends every stream of these credentials. Returns at once; each is told `revoked`, unless its socket is
-    /// full: then it is cut, for it must not go on to read what waits for it.
-    public func revoke(_ tokens: Set<TokenID>) {
-        for stream in streams where tokens.contains(stream.identity.token) { sayOrCut(stream, .revoked) }
+    /// Ends every stream of these credentials. Returns at once; each is told why, unless its socket is full:
+    /// then it is cut, for it must not go on to read what waits for it.
+    public func end(streamsOf tokens: Set<TokenID>, saying reason: ByeReason) {
+        guard !tokens.isEmpty else { return }
+        for stream in streams where tokens.contains(stream.identity.token) { sayOrCut(stream, reason) }
     }
 
     private func sayOrCut(_ stream: DeviceStream, _ reason: ByeReason) {

@@ -128,7 +128,13 @@ struct Assembly {
         }
         registry.post { registry in
             registry.onDeath = { died in
-                for shard in hubShards { shard.post { $0.revoke(died) } }
+                let shutOut = died.filter { services.credentials.isShutOut($0) }
+                for shard in hubShards {
+                    shard.post {
+                        $0.end(streamsOf: shutOut, saying: .revoked)
+                        $0.end(streamsOf: died.subtracting(shutOut), saying: .credential)
+                    }
+                }
             }
         }
         let prefix = String(UInt32.random(in: 0...UInt32.max), radix: 36)

@@ -45,7 +45,7 @@ struct Call {
 
     /// Counts the request towards a limit. False: it is answered already, with 429.
     mutating func isWithin(_ group: RateGroup, of payer: RatePayer? = nil) -> Bool {
-        let payer = payer ?? grant.map { .token($0.token) } ?? .at(address)
+        let payer = payer ?? grant.map { RatePayer($0) } ?? .at(address)
         if counts(towards: group, of: payer) { return true }
         if let standing { answer(standing.refusal(at: services.clock.now)) }
         return false

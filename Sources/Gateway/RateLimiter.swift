@@ -1,10 +1,11 @@
-// Who may ask how often. One window a token and group, so that a till is limited by what it does itself; one
-// an address only for those who show no valid token, so that no till pays for its neighbours.
+// Who may ask how often. One window a till and group, whichever token it shows, so that it is limited by what
+// it does itself; one an address only for those who show no valid token, so that no till pays for its
+// neighbours.
 //
-//     general         records, registrations        a token; a registration: its code or its person
-//     sync            full, changes, digest         a token
-//     batch           uploads                       a token
-//     continuation    what a sync makes necessary:  a token
+//     general         records, registrations        a till; a registration: its code or its person
+//     sync            full, changes, digest         a till
+//     batch           uploads                       a till
+//     continuation    what a sync makes necessary:  a till
 //                     further pages, acks, tickets, long polls, streams, pieces of a repair
 //     authentication  failures only                 an address
 
@@ -23,11 +24,17 @@ enum RateGroup: String, MetricLabel {
 
 /// Whose window it is.
 enum RatePayer: Hashable, Sendable {
+    case device(BusinessID, DeviceID)
+    /// Of a person, or of a business.
     case token(TokenID)
     /// An IPv6 client owns a /64 at least: the block stands for it.
     case address(String)
-    case registrationsBy(TokenID)
+    indirect case registrations(RatePayer)
     case registrationsWith(code: SecretHash)
+
+    init(_ grant: Grant) {
+        self = grant.device.map { .device(grant.business, $0) } ?? .token(grant.token)
+    }
 
     static func at(_ address: String) -> RatePayer {
         .address(NumericAddress.block(address, ipv4Bits: 32, ipv6Bits: 64) ?? address)

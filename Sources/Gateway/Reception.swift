@@ -86,9 +86,9 @@ final class Reception: Responder {
         // Without a good token nothing is counted yet: the endpoint refuses, and that is what counts.
         if let grant = call.grant, let group = route.rateGroup(call.request.target) {
             if route == .stream {
-                guard call.counts(towards: group, of: .token(grant.token)) else { return turnAway(call) }
+                guard call.counts(towards: group, of: RatePayer(grant)) else { return turnAway(call) }
             } else {
-                guard call.isWithin(group, of: .token(grant.token)) else { return }
+                guard call.isWithin(group, of: RatePayer(grant)) else { return }
             }
         }
         dispatch(call, route)

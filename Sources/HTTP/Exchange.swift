@@ -28,6 +28,8 @@ public final class Exchange: ByteStreamOwner {
     private var file: (descriptor: Int32, offset: Int64, left: Int, owner: AnyObject)?
     private var status = 0
     private var written = 0
+    /// What the peer's kernel had not taken when the socket was full last.
+    private var unacknowledged = 0
     private var receipt: (any Sendable)?
     private var askedAt = ContinuousClock.now
     private var lingeredBytes = 0
@@ -201,7 +203,10 @@ public final class Exchange: ByteStreamOwner {
     }
 
     private func stalled(progress: Bool) {
-        if progress { enter(.writing) }
+        if progress {
+            unacknowledged = stream.unacknowledgedBytes
+            enter(.writing)
+        }
         stream.whenWritable()
     }
 
@@ -277,6 +282,10 @@ public final class Exchange: ByteStreamOwner {
         switch phase {
         case .head where parser.bufferedBytes > 0, .body:
             giveUp(.error(408, "request_timeout", "The request did not arrive in time."))
+        case .writing where stream.unacknowledgedBytes < unacknowledged:
+            // Slow, but it takes what it is sent: the kernel says "writable" only when a third is gone.
+            unacknowledged = stream.unacknowledgedBytes
+            enter(.writing)
         case .writing:
             tellAnswered(499)
             phase = .ended

@@ -38,6 +38,17 @@ public final class CredentialBook: Sendable {
         judge(now, proof: nil) { ($0.pages.byID[token] ?? $0.application.byID[token]) }
     }
 
+    /// Whether the holder of a dead token is to forget what it knows: it was revoked, or is gone. Not if it
+    /// expired, was renewed or became another one: then the holder may sign in again and go on.
+    public func isShutOut(_ token: TokenID) -> Bool {
+        content.withLock { content in
+            guard let entry = content.pages.byID[token] ?? content.application.byID[token] else {
+                return true
+            }
+            return entry.isRevoked && !entry.isRenewed
+        }
+    }
+
     private func judge(_ text: String, _ now: Timestamp) -> Verdict {
         guard let bearer = BearerToken(text) else { return .malformed }
         return judge(now, proof: bearer.hash) { content in

@@ -13,6 +13,8 @@ struct TokenEntry: Hashable, Sendable {
     /// Revoked, or without its owner: a device's token is good while the device is registered and active, a
     /// user's while the user is there.
     let isRevoked: Bool
+    /// Revoked because its device, still welcome, has a newer one.
+    var isRenewed = false
 
     func verdict(at now: Timestamp) -> Verdict {
         if isRevoked { return .revoked }

@@ -38,12 +38,12 @@ extension Registry {
                         """, arguments: [hash, now.microseconds]),
                 let business = row.business
             else { throw RegistryError.badEnrolmentCode }
-            return (business, Abilities(json: row["abilities"]))
+            return (business, Abilities(json: row["abilities"]), nil)
         }
     }
 
     /// Binds a device to the business of somebody's own token, with no more abilities than that has. A
-    /// device's token renews itself and registers nobody else.
+    /// device's token renews itself, to the same end, and registers nobody else.
     ///
     /// - Throws: `RegistryError.notAllowed`.
     public func register(
@@ -53,22 +53,27 @@ extension Registry {
             grant.device == nil || grant.device == description.device,
             let abilities = grant.abilities.narrowedToTill()
         else { throw RegistryError.notAllowed }
-        return try register(description) { _ in (grant.business, abilities) }
+        return try register(description) { db in
+            let end = grant.device == nil ? nil : try TokenEntry.one(grant.token, in: db)?.expiresAt
+            return (grant.business, abilities, end)
+        }
     }
 
     /// Binds a device because the operator says so.
     public func register(
-        _ description: DeviceDescription, business: BusinessID, abilities: Abilities
+        _ description: DeviceDescription, business: BusinessID, abilities: Abilities,
+        expiresAt: Timestamp? = nil
     ) throws -> (grant: Grant, token: Secret) {
-        try register(description) { _ in (business, abilities) }
+        try register(description) { _ in (business, abilities, expiresAt) }
     }
 
     /// The device's row and a new token; the old ones of the same device die.
     private func register(
-        _ description: DeviceDescription, authorise: (Database) throws -> (BusinessID, Abilities)
+        _ description: DeviceDescription,
+        authorise: (Database) throws -> (BusinessID, Abilities, expiresAt: Timestamp?)
     ) throws -> (grant: Grant, token: Secret) {
         let made = try write { db in
-            let (business, abilities) = try authorise(db)
+            let (business, abilities, expiresAt) = try authorise(db)
             try db.execute(
                 sql: """
                     INSERT INTO tidings_devices(business, device, name, platform, app_version, created_at,
@@ -85,8 +90,7 @@ extension Registry {
             let old = try revokeTokens(db, of: description.device, business)
             let (id, token) = try insertToken(
                 db, .device(description.device), name: description.name, business: business,
-                abilities: abilities,
-                expiresAt: nil)
+                abilities: abilities, expiresAt: expiresAt)
             let grant = Grant(token: id, business: business, device: description.device, abilities: abilities)
             return ((grant, token), old + [id])
         }

@@ -147,11 +147,14 @@ struct Notes {
 }
 
 extension TokenEntry {
-    /// Every column of a token, and whether it is dead whatever its time.
+    /// Every column of a token, whether it is dead whatever its time, and whether a newer one took its place.
     static let select = """
         SELECT t.*, t.revoked_at IS NOT NULL
           OR (t.device IS NOT NULL AND coalesce(d.state, '') <> 'active')
-          OR (t.tokenable_type = 'user' AND u.id IS NULL) AS is_revoked
+          OR (t.tokenable_type = 'user' AND u.id IS NULL) AS is_revoked,
+          t.revoked_at IS NOT NULL AND coalesce(d.state, '') = 'active' AND EXISTS (
+            SELECT 1 FROM tidings_tokens n
+            WHERE n.business = t.business AND n.device = t.device AND n.id > t.id) AS is_renewed
         FROM tidings_tokens t
         LEFT JOIN tidings_devices d ON d.business = t.business AND d.device = t.device
         LEFT JOIN tidings_users u ON t.tokenable_type = 'user' AND u.id = t.tokenable_id
@@ -185,6 +188,6 @@ extension TokenEntry {
         known[json] = abilities
         self.init(
             id: TokenID(row["id"]), hash: hash, business: business, device: deviceID, abilities: abilities,
-            expiresAt: row.time("expires_at"), isRevoked: row["is_revoked"])
+            expiresAt: row.time("expires_at"), isRevoked: row["is_revoked"], isRenewed: row["is_renewed"])
     }
 }

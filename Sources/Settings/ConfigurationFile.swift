@@ -51,7 +51,7 @@ extension Layers {
         }
         switch value {
         case .scalar(let scalar): set(setting, to: scalar.string, from: place)
-        case .sequence(let elements) where setting.isList:
+        case .sequence(let elements) where setting.isList && elements.allSatisfy({ $0.scalar != nil }):
             set(setting, to: elements.compactMap(\.string).joined(separator: ","), from: place)
         default: complain("expected \(setting.expectation)", about: name, at: place)
         }

@@ -131,7 +131,8 @@ extension Layers {
             it.server.listen.port == 0 || it.server.listen != it.server.adminListen,
             ["server.admin_listen", "server.listen"], "the same address as server.listen")
         check(
-            it.database.path != it.database.gatewayPath, ["database.gateway_path", "database.path"],
+            Self.isAnother(it.database.gatewayPath, than: it.database.path),
+            ["database.gateway_path", "database.path"],
             "the gateway's file cannot be the database itself")
         check(
             it.database.mode == .embedded || !it.database.catalogue.isEmpty, ["database.mode"],
@@ -154,5 +155,13 @@ extension Layers {
             it.browser.cookieSameSite == .lax || it.browser.cookieSecure,
             ["browser.cookie_same_site", "browser.cookie_secure"],
             "browsers drop a SameSite=None cookie that is not Secure: set browser.cookie_secure")
+    }
+
+    /// Whether two paths name two files: `data/../x.db` and `./x.db` are one.
+    private static func isAnother(_ path: String, than other: String) -> Bool {
+        func plain(_ path: String) -> URL {
+            URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath()
+        }
+        return plain(path) != plain(other)
     }
 }

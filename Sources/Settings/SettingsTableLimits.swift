@@ -56,7 +56,7 @@ extension Setting {
     static let rates = SettingsSection(
         name: "rates",
         help:
-            "Requests a minute, in a window that begins with the first. Each token has its own windows; "
+            "Requests a minute, in a window that begins with the first. Each till has its own windows; "
             + "addresses have them only for requests without a good token. A stream is never refused.",
         settings: [
             Setting(

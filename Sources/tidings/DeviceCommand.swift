@@ -58,9 +58,9 @@ struct DeviceCommand: ParsableCommand {
 
         @Option(name: .long, help: "The id of the business.")
         var business: String
-        @Option(name: .long, help: "How many tills may use it.")
+        @Option(name: .long, help: "How many tills may use it, a million at most.")
         var uses = 1
-        @Option(name: .long, help: "Hours until it expires.")
+        @Option(name: .long, help: "Hours until it expires, 87600 at most.")
         var hours = 24
         @OptionGroup var source: ConfigurationOptions
         @OptionGroup var output: OutputOptions
@@ -69,14 +69,18 @@ struct DeviceCommand: ParsableCommand {
             let enrolmentCode: String
         }
 
+        func validate() throws {
+            guard (1...1_000_000).contains(uses) else { throw ValidationError("--uses is 1 to 1000000") }
+            guard (1...87_600).contains(hours) else { throw ValidationError("--hours is 1 to 87600") }
+        }
+
         func run() throws {
             let stores = try Stores(source)
             let code = try Stores.complaining {
                 let business = try stores.business(business)
                 return try stores.registry().createEnrolmentCode(
                     business: business, abilities: .till, uses: uses,
-                    expiresAt: Timestamp(
-                        microseconds: WallClock.system.now.microseconds + Int64(hours) * 3_600_000_000))
+                    expiresAt: .now(plusSeconds: Int64(hours) * 3_600))
             }
             try output.print(Shown(enrolmentCode: code.revealed)) { [code.revealed] }
         }

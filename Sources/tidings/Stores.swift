@@ -55,3 +55,10 @@ struct Stores {
         }
     }
 }
+
+extension Timestamp {
+    /// So many seconds from now, by the system's clock.
+    static func now(plusSeconds seconds: Int64) -> Timestamp {
+        Timestamp(microseconds: WallClock.system.now.microseconds + seconds * 1_000_000)
+    }
+}

@@ -25,13 +25,20 @@ struct TokenCommand: ParsableCommand {
             name: .long,
             help: "What it allows: sync:read, sync:read:ENTITY, sync:write, ops or *. Can be repeated.")
         var ability: [String] = []
-        @Option(name: .long, help: "Days until it expires; without it, never.")
+        @Option(
+            name: .long,
+            help: "Days until it expires, 36500 at most; without it, never. A till that renews it gains none."
+        )
         var days: Int?
         @OptionGroup var source: ConfigurationOptions
         @OptionGroup var output: OutputOptions
 
         private struct Shown: Encodable {
             let token: String
+        }
+
+        func validate() throws {
+            guard (1...36_500).contains(days ?? 1) else { throw ValidationError("--days is 1 to 36500") }
         }
 
         func run() throws {
@@ -46,15 +53,15 @@ struct TokenCommand: ParsableCommand {
                 }
                 guard let id = DeviceID(device) else { throw ValidationError("--device is visible ASCII") }
                 let till = DeviceDescription(device: id, name: name)
-                return try registry.register(till, business: business, abilities: abilities).token
+                return try registry.register(
+                    till, business: business, abilities: abilities, expiresAt: expiry
+                ).token
             }
             try output.print(Shown(token: token.revealed)) { [token.revealed] }
         }
 
         private var expiry: Timestamp? {
-            days.map {
-                Timestamp(microseconds: WallClock.system.now.microseconds + Int64($0) * 86_400_000_000)
-            }
+            days.map { Timestamp.now(plusSeconds: Int64($0) * 86_400) }
         }
     }
 
@@ -72,22 +79,34 @@ struct TokenCommand: ParsableCommand {
             let name: String
             let abilities: [String]
             let revoked: Bool
+            let expiresAt: String?
+            /// What it is good for, in a word.
+            let state: String
+
+            init(_ token: TokenRecord, now: Timestamp) {
+                id = token.id.rawValue
+                business = token.business.description
+                device = token.device
+                name = token.name
+                abilities = token.abilities.names
+                revoked = token.isRevoked
+                expiresAt = token.expiresAt?.description
+                let isExpired = token.expiresAt.map { $0 <= now } ?? false
+                state = revoked ? "revoked" : isExpired ? "expired" : "good"
+            }
         }
 
         func run() throws {
             let stores = try Stores(source)
-            let all = try Stores.complaining { try stores.registry().tokens() }.map {
-                Shown(
-                    id: $0.id.rawValue, business: $0.business.description, device: $0.device, name: $0.name,
-                    abilities: $0.abilities.names, revoked: $0.isRevoked)
-            }
+            let now = WallClock.system.now
+            let all = try Stores.complaining { try stores.registry().tokens() }.map { Shown($0, now: now) }
             try output.print(all) {
                 Output.table(
-                    ["id", "business", "device", "name", "abilities", "state"],
+                    ["id", "business", "device", "name", "abilities", "state", "expires"],
                     all.map {
                         [
                             String($0.id), $0.business, $0.device ?? "-", $0.name,
-                            $0.abilities.joined(separator: ","), $0.revoked ? "revoked" : "good",
+                            $0.abilities.joined(separator: ","), $0.state, $0.expiresAt ?? "never",
                         ]
                     })
             }

@@ -97,6 +97,36 @@ import TidingsTesting
         #expect(backup == 1 && missing.hasPrefix("tidings: /nowhere/shop.db.part: unable to open"))
     }
 
+    @Test(arguments: [
+        ["token", "create", "--days", "0"], ["token", "create", "--days", "999999999999999"],
+        ["device", "enrol", "--hours", "999999999999999"], ["device", "enrol", "--uses", "0"],
+    ])
+    func whatCannotBeMeantIsRefused(_ command: [String]) throws {
+        #expect(try run(command + ["--business", "1"]).0 == 64)
+    }
+
+    /// A till's token made for a day is one, and stays one when the till renews it.
+    @Test func aTokenOfADayEndsWhoeverRenewsIt() throws {
+        let daemon = try Daemon()
+        let (business, _) = try daemon.newBusiness()
+        let made = try run(
+            ["token", "create", "--device", "till", "--days", "1", "--business", "\(business)"], on: daemon)
+        let renewed = try daemon.register(
+            "till", by: made.1.trimmingCharacters(in: .whitespacesAndNewlines))
+        let listed = try #require(
+            try json(run(["token", "list", "--json"], on: daemon).1) as? [[String: Any]])
+        let own = listed.filter { $0["device"] as? String == "till" }
+        #expect(own.map { $0["state"] as? String } == ["good", "revoked"])
+        #expect(own[0]["expires_at"] as? String == own[1]["expires_at"] as? String)
+        #expect(own[0]["expires_at"] is String, "\(own)")
+        try daemon.gatewaySQL("UPDATE tidings_tokens SET expires_at = 1 WHERE revoked_at IS NULL;")
+        let isOver = try waitFor(seconds: 20) {
+            try daemon.ask("GET", "/sync/full", token: renewed).status == 401 ? true : nil
+        }
+        #expect(isOver == true)
+        #expect(try run(["token", "list"], on: daemon).1.contains("expired"))
+    }
+
     /// A typing error must not make credentials for a business that comes later.
     @Test(arguments: [
         ["token", "create"], ["token", "create", "--device", "till-1"], ["user", "create", "Ann"],

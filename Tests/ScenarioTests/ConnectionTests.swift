@@ -204,7 +204,8 @@ import TidingsTesting
         #expect(try Self.rest(idle) == "")
     }
 
-    @Test func whoTakesNothingOfAnAnswerIsCut() throws {
+    /// A shop whose full download is larger than all buffers on the way.
+    private func largeShop() throws -> Shop {
         let shop = try Shop(Self.hasty)
         try shop.daemon.sql(
             """
@@ -212,6 +213,28 @@ import TidingsTesting
             INSERT INTO products(business_id,name,description)
             SELECT \(shop.business), 'p' || i, replace(hex(zeroblob(1500)), '00', 'ab') FROM n;
             """)
+        return shop
+    }
+
+    /// The kernel calls a socket writable when a third of its buffer is free: seconds, on a slow line.
+    @Test func aSlowLineGetsAnAnswerWhole() throws {
+        let shop = try largeShop()
+        let socket = try TillSocket(port: shop.daemon.port, receiveBuffer: 4_096)
+        try socket.write(head(shop, "GET", "/sync/full?entities=products") + "Connection: close\r\n\r\n")
+        let (_, fields) = try socket.readHead(within: 30)
+        let length = try #require(fields["content-length"].flatMap { Int($0) })
+        var received = 0
+        // Six times the time in which something must be taken, at some 200 KB a second.
+        let slowUntil = Date().addingTimeInterval(3)
+        while received < length, let bytes = try socket.read(within: 30, atMost: 8_192), !bytes.isEmpty {
+            received += bytes.count
+            if slowUntil.timeIntervalSinceNow > 0 { usleep(40_000) }
+        }
+        #expect(received == length)
+    }
+
+    @Test func whoTakesNothingOfAnAnswerIsCut() throws {
+        let shop = try largeShop()
         let socket = try TillSocket(port: shop.daemon.port, receiveBuffer: 4_096)
         try socket.write(head(shop, "GET", "/sync/full?entities=products") + "\r\n")
         let gone = try waitFor(seconds: 30) {

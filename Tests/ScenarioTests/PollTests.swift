@@ -32,6 +32,22 @@ import TidingsTesting
         #expect(answer.json?["has_more"] as? Bool == false)
     }
 
+    /// Who was shut out while waiting is told nothing that came later.
+    @Test func aWaitingPollOfADeadTokenIsAnswered401() throws {
+        let shop = try Shop()
+        let token = try token(shop)
+        let socket = try TillSocket(port: shop.daemon.port)
+        try socket.request(
+            "GET", "/sync/changes?wait=30&sync_token=\(token)",
+            headers: [("Authorization", "Bearer \(shop.till)")])
+        #expect(try socket.read(within: 0.3) == nil)
+        _ = try shop.daemon.register("till", by: shop.owner)
+        try shop.product("Tea")
+        let answer = try socket.readAnswer()
+        #expect(answer.status == 401)
+        #expect(!String(decoding: answer.body, as: UTF8.self).contains("Tea"))
+    }
+
     @Test func aWaitThatNothingEndsIsAnsweredEmpty() throws {
         let shop = try Shop()
         let token = try token(shop)

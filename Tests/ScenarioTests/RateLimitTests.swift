@@ -109,6 +109,19 @@ import TidingsTesting
         #expect(metrics.contains("tidings_rate_limited_total{group=\"sync\"} 1\n"))
     }
 
+    /// A till's windows are its own, whichever token it shows.
+    @Test func aNewTokenBringsNoNewWindow() throws {
+        let shop = try StreamTests.Shop(["rates.general=4", "rates.sync=2"])
+        for _ in 0..<2 {
+            #expect(try shop.daemon.ask("GET", "/sync/full?entities=vats", token: shop.till).status == 200)
+        }
+        var token = try shop.daemon.register("till", by: shop.till)
+        #expect(try shop.daemon.ask("GET", "/sync/full?entities=vats", token: token).status == 429)
+        for _ in 0..<3 { token = try shop.daemon.register("till", by: token) }
+        let body = #"{"device_id":"till","name":"till"}"#
+        #expect(try shop.daemon.ask("POST", "/sync/register", token: token, body: body).status == 429)
+    }
+
     @Test func onlyFailuresCountPerAddressAndHoldUpNobodyElse() throws {
         let shop = try StreamTests.Shop(Self.planned)
         var statuses: [Int] = []

@@ -59,9 +59,10 @@ import TidingsTesting
         try daemon.sql(sql)
         let bye = try #require(try stream.next("bye"))
         let took = -start.timeIntervalSinceNow
-        #expect(bye.json["reason"] as? String == "revoked")
+        let reason = sql.contains("expires_at") ? "credential" : "revoked"
+        #expect(bye.json["reason"] as? String == reason)
         #expect(took < 3, "\(took) s")
-        #expect(try ticketed.next("bye")?.json["reason"] as? String == "revoked")
+        #expect(try ticketed.next("bye")?.json["reason"] as? String == reason)
         #expect(try daemon.ask("GET", "/sync/full", token: token).status == 401)
         try daemon.sql("INSERT INTO products(business_id,name) VALUES(\(business.id),'after');")
         #expect(try till.next("change") != nil)

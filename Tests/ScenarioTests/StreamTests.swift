@@ -148,6 +148,23 @@ import TidingsTesting
         #expect(try OpenStream(shop.daemon, token: shop.till).status == 401)
     }
 
+    /// `revoked` makes a till forget everything: it is not said of a token that was renewed or has expired.
+    @Test(arguments: ["renewed", "expired"])
+    func aTokenThatEndsOtherwiseIsACredential(_ end: String) throws {
+        let shop = try Shop()
+        let stream = try OpenStream(shop.daemon, token: shop.till)
+        _ = try stream.next("ready")
+        if end == "renewed" {
+            _ = try shop.daemon.register("till", by: shop.till)
+        } else {
+            _ = try shop.daemon.gatewaySQL(
+                "UPDATE tidings_tokens SET expires_at = 1 WHERE id = \(shop.till.prefix { $0 != "|" });")
+        }
+        #expect(try stream.next("bye", within: 5)?.json["reason"] as? String == "credential")
+        #expect(try stream.untilEnd())
+        #expect(try OpenStream(shop.daemon, token: shop.till).status == 401)
+    }
+
     @Test func aByteReceivedOnAnOpenStreamEndsIt() throws {
         let shop = try Shop()
         let stream = try OpenStream(shop.daemon, token: shop.till)

@@ -115,6 +115,8 @@ import Testing
         ("- 1\n", "expected sections"),
         ("server:\n  loops: [1, 2]\n", "server.loops: expected a whole number"),
         ("server:\n\tloops: 1\n", "f.yaml:2:1"),
+        ("server:\n  trusted_proxies: [{a: b}, 10.0.0.0/8]\n", "server.trusted_proxies: expected"),
+        ("database:\n  path: a/shop.db\n  gateway_path: ./b/../a/shop.db\n", "cannot be the database itself"),
         ("database:\n  path: \"\"\n", "out of bounds: not empty"),
         ("logs:\n  level: loud\n", "'loud' is not trace, debug, info, notice, warning, error or critical"),
         ("pages:\n  max_records: 10\n", "f.yaml:2:3: pages.max_records: pages.default_records is more than"),

@@ -118,6 +118,10 @@ extension Reception {
         _ answer: Response
     ) {
         guard let own else { return }
+        if poll.waitsUntil != nil, !isGood(poll.grant) {
+            release(number)?.refuse(.unauthenticated)
+            return
+        }
         let now = ContinuousClock.now
         let left = (poll.waitsUntil ?? now) - now
         let isOver = left <= .zero || services.status.isDraining
@@ -141,6 +145,11 @@ extension Reception {
             }
         }
         release(number)?.exchange.answer(answer)
+    }
+
+    /// Whether it was not revoked while its holder waited.
+    private func isGood(_ grant: Grant) -> Bool {
+        services.credentials.check(token: grant.token, now: services.clock.now) == .granted(grant)
     }
 }
 

@@ -11,6 +11,11 @@ extension Reception {
     func register(_ call: Call) {
         var call = call
         let body: JSONValue
+        // Nobody has said yet who is asking: what a stranger sends is not read at length on the loop.
+        guard call.request.body.count <= RegistrationForm.bytesMax else {
+            guard call.isWithin(.general) else { return }
+            return call.answer(.error(413, "content_too_large", "A registration is at most 16 KiB."))
+        }
         do {
             body = try StrictJSON.parse(call.request.body)
         } catch {
@@ -30,7 +35,7 @@ extension Reception {
             case .success(let own): grant = own
             case .failure(let refused): return call.refuse(refused)
             }
-            guard let grant, call.isWithin(.general, of: .registrationsBy(grant.token)) else { return }
+            guard let grant, call.isWithin(.general, of: .registrations(RatePayer(grant))) else { return }
         }
         let (answer, refuse) = (call.later, call.laterRefusal)
         let services = services
@@ -60,6 +65,8 @@ extension Reception {
 
 /// The fields of a registration, checked. A value.
 struct RegistrationForm {
+    static let bytesMax = 16_384
+
     private(set) var failures: [(field: String, message: String)] = []
     private(set) var description: DeviceDescription?
     private(set) var enrolmentCode: String?

@@ -99,7 +99,7 @@ extension Reception {
             else {
                 return turnAway(call, .credential, retryMilliseconds: 60_000)
             }
-            guard call.counts(towards: .continuation, of: .token(token)) else { return turnAway(call) }
+            guard call.counts(towards: .continuation, of: RatePayer(grant)) else { return turnAway(call) }
             let registry = services.registry
             open(
                 call, grant: grant, scope: scope, fields: [("Set-Cookie", setCookie(cookieName, cookie))],
