@@ -9,6 +9,9 @@ public import Telemetry
 
 /// Reads the state index over one read-only connection. Lives on its worker lane.
 public final class SQLiteStateReader: StateReader {
+    /// Bytes of records after which a page ends, whatever its limit: it stands in memory whole.
+    private static let pageBytes = 4 * 1_024 * 1_024
+
     private let file: DatabaseFile
     let catalogue: EntityCatalogue
     let ledger: TotalsLedger
@@ -134,14 +137,14 @@ public final class SQLiteStateReader: StateReader {
         statement.bind(1, scope.business.key)
         statement.bind(2, token.pos.rawValue)
         statement.bind(3, Int64(limit) + 1)
-        var count = 0
+        var (count, bytes) = (0, 0)
         var last = token.pos
         var hasMore = false
         try statement.forEach { row in
-            guard count < limit else { return hasMore = true }
+            guard count < limit, bytes < Self.pageBytes else { return hasMore = true }
             count += 1
             last = Seq(row.integer(2))
-            try add(row, base: token.base, to: &parts, db)
+            bytes += try add(row, base: token.base, to: &parts, db)
         }
         var next = token
         next.entities = scope.entities
@@ -158,14 +161,16 @@ public final class SQLiteStateReader: StateReader {
             serverTime: now)
     }
 
-    /// Columns: entity, id, seq, born, version, dead, device, operation.
+    /// Columns: entity, id, seq, born, version, dead, device, operation. Returns the record's bytes.
     private func add(
         _ row: RawStatement, base: Seq, to parts: inout [EntityNumber: EntityDelta], _ db: Database
-    ) throws {
-        guard let entity = EntityNumber(Int(row.integer(0))), let id = row.key(1) else { return }
+    ) throws -> Int {
+        guard let entity = EntityNumber(Int(row.integer(0))), let id = row.key(1) else { return 0 }
+        var bytes = 0
         if row.integer(5) != 0 {
             parts[entity]?.deleted.append(id)
         } else if let record = try encoder(of: entity, db)?.record(id, version: row.integer(4)) {
+            bytes = record.count
             if row.integer(3) > base.rawValue {
                 parts[entity]?.created.append(record)
             } else {
@@ -178,6 +183,7 @@ public final class SQLiteStateReader: StateReader {
         if !row.isNull(7) {
             parts[entity]?.origins.append((id, Origin(device: row.text(6), operation: row.text(7))))
         }
+        return bytes
     }
 
     private func pageStatement(_ db: Database, _ entities: EntitySet) throws -> RawStatement {

@@ -144,6 +144,29 @@ import TidingsTesting
         #expect(try waiting.read(within: 0.1) == nil)
     }
 
+    /// A page stands in memory: it ends after some megabytes, whatever its limit.
+    @Test func aPageOfLargeRecordsEndsEarly() throws {
+        let shop = try Shop()
+        var token = try token(shop, "?entities=products&limit=1")
+        try shop.daemon.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12)
+            INSERT INTO products(business_id, name, description)
+            SELECT \(shop.business), 'p' || i, replace(hex(zeroblob(500000)), '00', 'ab') FROM n;
+            """)
+        var (pages, records) = (0, 0)
+        var hasMore = true
+        while hasMore {
+            let answer = try changes(shop, "limit=100", token)
+            pages += 1
+            records += try #require(answer["total_records"] as? Int)
+            token = try #require(answer["sync_token"] as? String)
+            hasMore = try #require(answer["has_more"] as? Bool)
+        }
+        #expect(records == 12)
+        #expect(pages == 3, "five of a million bytes are more than four MiB")
+    }
+
     @Test func aDrainAnswersWhoWaits() throws {
         let shop = try Shop(["drain.window=1s"])
         let socket = try TillSocket(port: shop.daemon.port)

@@ -1,6 +1,9 @@
-// Sales take from stock and purchases add to it: opening + purchased − sold = stock, always, whoever writes.
-// What counts is a live item of a live sale or purchase, in that one's warehouse; every change undoes what
-// the old row meant and does what the new one means.
+// Sales take from stock and purchases add to it: opening + purchased − sold = stock, whoever writes. What
+// counts is a live item of a live sale or purchase, in that one's warehouse; every change undoes what the old
+// row meant and does what the new one means.
+//
+// Out of reach are REPLACE over an item or its document, which SQLite hides from triggers unless the writer
+// has set `recursive_triggers`, and items that are written before their document.
 
 /// The triggers of one kind of document.
 struct StockTriggers {
@@ -20,14 +23,25 @@ struct StockTriggers {
             WHEN NEW.opening IS NOT OLD.opening BEGIN
               UPDATE stocks SET quantity = printf('%.3f', quantity + NEW.opening - OLD.opening) WHERE id = NEW.id;
             END
+            """,
+            // Where there was no row nothing has moved yet.
             """
+            CREATE TRIGGER shop_stocks_opening_insert AFTER INSERT ON stocks
+            WHEN NEW.opening + 0 <> 0 AND NEW.quantity + 0 <> NEW.opening + 0 BEGIN
+              UPDATE stocks SET quantity = printf('%.3f', NEW.opening) WHERE id = NEW.id;
+            END
+            """,
         ]
 
     var statements: [String] {
         [
             trigger("item_insert", "AFTER INSERT ON \(items)", [itemEffect("NEW", undo: false)]),
             trigger(
-                "item_update", "AFTER UPDATE OF quantity, variant_id, \(reference), deleted_at ON \(items)",
+                // Not for a key that was changed elsewhere and cascades: the stock's own has moved too.
+                "item_update",
+                "AFTER UPDATE OF quantity, variant_id, \(reference), deleted_at ON \(items) "
+                    + "WHEN NEW.variant_id IS OLD.variant_id "
+                    + "OR EXISTS (SELECT 1 FROM product_variants WHERE id = OLD.variant_id)",
                 [itemEffect("OLD", undo: true), itemEffect("NEW", undo: false)]),
             trigger("item_delete", "AFTER DELETE ON \(items)", [itemEffect("OLD", undo: true)]),
             trigger(
@@ -57,7 +71,7 @@ struct StockTriggers {
     /// All items of a document that was written.
     private func documentEffect(_ row: String, undo: Bool) -> String {
         effect(
-            quantity: "sum(i.quantity)", variant: "i.variant_id", warehouse: "\(row).warehouse_id",
+            quantity: "sum(printf('%.3f', i.quantity))", variant: "i.variant_id", warehouse: "\(row).warehouse_id",
             from: "\(items) i",
             where: "i.\(reference) = \(row).id AND i.deleted_at IS NULL AND \(row).deleted_at IS NULL",
             undo: undo,
