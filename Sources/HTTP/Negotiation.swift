@@ -11,7 +11,6 @@ extension Response {
     /// A compressed answer is another representation of the same state, so its tag is weak; and a 304 says
     /// the fields that its 200 would have said.
     public func negotiated(for request: Request, at now: Timestamp) -> Response {
-        guard status == 200 else { return self }
         var response = self
         let isCompressed = isCompressible && request.acceptsGzip
         if isJSON { response.vary(on: "Accept-Encoding") }

@@ -127,6 +127,8 @@ import Testing
         }
         #expect(isPlain(.json([UInt8](repeating: 0x20, count: 1_024))))
         #expect(!isPlain(.json([UInt8](repeating: 0x20, count: 1_025))))
+        // A failed batch tells of every operation.
+        #expect(!isPlain(.json([UInt8](repeating: 0x20, count: 1_025), status: 422)))
         #expect(
             isPlain(
                 Response(
