@@ -45,11 +45,20 @@ struct Call {
 
     /// Counts the request towards a limit. False: it is answered already, with 429.
     mutating func isWithin(_ group: RateGroup, of payer: RatePayer? = nil) -> Bool {
-        let payer = payer ?? grant.map { RatePayer($0) } ?? .at(address)
-        if counts(towards: group, of: payer) { return true }
+        if counts(towards: group, of: payer ?? self.payer) { return true }
         if let standing { answer(standing.refusal(at: services.clock.now)) }
         return false
     }
+
+    /// Counts a request that is refused whatever it asks for, so that its answer says how the window stands.
+    mutating func countsAllTheSame() {
+        let target = request.target
+        guard Route.isAPI(target.path) else { return }
+        let group = grant == nil ? nil : Route(target.path, services.catalogue)?.rateGroup(target)
+        _ = counts(towards: group ?? .general, of: payer)
+    }
+
+    private var payer: RatePayer { grant.map { RatePayer($0) } ?? .at(address) }
 
     /// The fields that a stream's head says of its limit.
     var rateFields: [(name: String, value: String)] { standing?.fields ?? [] }

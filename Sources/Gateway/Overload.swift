@@ -12,10 +12,11 @@ final class Overload: Responder {
 
     func respond(to request: Request, on exchange: Exchange) {
         let services = reception.services
-        let call = Call(request: request, exchange: exchange, services: services)
+        var call = Call(request: request, exchange: exchange, services: services)
         if case .stream = Route(request.target.path, services.catalogue), request.method == "GET" {
             return reception.turnAway(call, .overload, retryMilliseconds: 30_000)
         }
+        call.countsAllTheSame()
         call.answer(
             Refused.unavailable(retryAfterSeconds: 30).response.adding([("Connection", "close")]))
     }

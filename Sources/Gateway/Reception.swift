@@ -123,6 +123,12 @@ final class Reception: Responder {
         }
     }
 
+    func refusal(_ response: Response, of head: Request, on exchange: Exchange) -> Response {
+        var call = Call(request: head, exchange: exchange, services: services)
+        call.countsAllTheSame()
+        return call.finishing(response)
+    }
+
     func answered(_ answer: Answered) {
         counts.answers[answer.status, default: 0] += 1
         if let receipt = answer.receipt as? SyncReceipt { services.syncLog.add(receipt, answer) }

@@ -170,6 +170,7 @@ public final class Exchange: ByteStreamOwner {
     /// The last answer on this connection, to a request that did not come whole.
     private func giveUp(_ response: Response) {
         requestID = stamp.nextRequestID()
+        let response = parser.head.map { responder.refusal(response, of: $0, on: self) } ?? response
         request = nil
         parser = RequestParser(limits: settings.parser)
         held.resize(to: 0)

@@ -76,6 +76,8 @@ public struct RequestParser: Sendable {
     private var searched = 0
     private var hasSkippedLine = false
     private var request = Request()
+    /// Whether `request` has its head.
+    private var hasHead = false
     private var announcesContinue = false
     /// Chunk extensions and trailers so far.
     private var droppedBytes = 0
@@ -94,6 +96,9 @@ public struct RequestParser: Sendable {
         default: true
         }
     }
+
+    /// The head of the request whose body is being received, or which was refused for what came after it.
+    public var head: Request? { hasHead ? request : nil }
 
     /// Bytes received and not yet used.
     public var bufferedBytes: Int { buffer.count }
@@ -115,7 +120,7 @@ public struct RequestParser: Sendable {
         } catch {
             state = .failed(error)
             buffer = ReceiveBuffer()
-            request = Request()
+            request.body = []
             throw error
         }
     }
@@ -160,6 +165,7 @@ public struct RequestParser: Sendable {
     private mutating func finish() -> Progress {
         defer {
             request = Request()
+            hasHead = false
             announcesContinue = false
             hasSkippedLine = false
             droppedBytes = 0
@@ -196,6 +202,7 @@ public struct RequestParser: Sendable {
         drop(end)
         var fields = HeadReader(head)
         request = try fields.request(limits: limits)
+        hasHead = true
         let framing = try request.framing(bodyBytesMax: limits.bodyBytesMax)
         announcesContinue =
             request.header("expect")?.lowercased() == "100-continue" && request.version == .http11

@@ -6,8 +6,16 @@ public import Lanes
 public protocol Responder: AnyObject {
     /// Leads to exactly one `answer`, or to `takeOver`, now or later.
     func respond(to request: Request, on exchange: Exchange)
+    /// What is said of a request that did not come whole; only its head is known.
+    func refusal(_ response: Response, of head: Request, on exchange: Exchange) -> Response
     /// An answer was written whole or given up; for logs and counts.
     func answered(_ answer: Answered)
+}
+
+extension Responder {
+    public func refusal(_ response: Response, of head: Request, on exchange: Exchange) -> Response {
+        response
+    }
 }
 
 /// What became of an answer.

@@ -78,6 +78,50 @@ import TidingsTesting
         }
     }
 
+    /// Too large, too late, malformed behind its head: it says so too, and of the right window.
+    @Test func whatIsRefusedUnreadSaysItToo() throws {
+        let shop = try StreamTests.Shop(
+            Self.planned + [
+                "limits.body_size=1KiB", "limits.body_time=1s", "browser.origins=https://till.example",
+            ])
+        func refuse(_ target: String, _ rest: String, as token: String? = nil) throws -> Answer {
+            let socket = try TillSocket(port: shop.daemon.port)
+            try socket.write(
+                "POST \(target) HTTP/1.1\r\nHost: a\r\nOrigin: https://till.example\r\n"
+                    + "Authorization: Bearer \(token ?? shop.till)\r\n\(rest)")
+            return try socket.readAnswer()
+        }
+        let batch = "/api/v1/sync/batch"
+        for (number, (rest, status)) in [
+            ("Content-Length: 2000\r\n\r\n", 413), ("Content-Length: 9\r\n\r\n{", 408),
+            ("Transfer-Encoding: chunked\r\n\r\nx\r\n", 400), ("Content-Length: +1\r\n\r\n", 400),
+            ("Transfer-Encoding: gzip\r\n\r\n", 501),
+        ].enumerated() {
+            let answer = try refuse(batch, rest)
+            #expect(answer.status == status && Standing(answer.fields) == Standing(10, 9 - number), "\(rest)")
+            #expect(answer.json?["error"] is String)
+            // Without it no browser lets its page read why.
+            #expect(answer.fields["access-control-allow-origin"] == "https://till.example")
+        }
+        let strange = try refuse(batch, "Content-Length: 2000\r\n\r\n", as: "1|nonsense")
+        #expect(strange.status == 413 && Standing(strange.fields) == Standing(60, 59))
+        let elsewhere = try refuse("/client/tidings.js", "Content-Length: 2000\r\n\r\n")
+        #expect(elsewhere.status == 413 && elsewhere.fields["x-ratelimit-limit"] == nil)
+    }
+
+    @Test func theDoorSaysIt() throws {
+        let shop = try StreamTests.Shop(Self.planned + ["limits.connections=1"])
+        let held = try TillSocket(port: shop.daemon.port)
+        try held.write("GET /api/v1/sync/full HTTP/1.1\r\n")
+        // The place is taken once others are turned away.
+        let answer = try waitFor(seconds: 20) {
+            let answer = try shop.daemon.ask("GET", "/api/v1/products/1", token: shop.till)
+            return answer.status == 503 ? answer : nil
+        }
+        let standing = try #require(answer.flatMap { Standing($0.fields) })
+        #expect(standing.limit == 60)
+    }
+
     @Test func aPageTokenCountsAsGoingOn() throws {
         let shop = try StreamTests.Shop(Self.planned)
         for number in 1...3 { try shop.product("p\(number)") }
