@@ -23,7 +23,7 @@ public struct EntityTag: Hashable, Sendable, CustomStringConvertible {
     public func means(_ other: EntityTag) -> Bool { opaque == other.opaque }
 }
 
-/// What `If-None-Match` names.
+/// What `If-None-Match` or `If-Match` names.
 enum KnownTags: Hashable, Sendable {
     /// `*`
     case any
@@ -65,6 +65,14 @@ enum KnownTags: Hashable, Sendable {
         case .these(let tags): tags.contains { $0.means(tag) }
         }
     }
+
+    /// § 8.8.3.2, the strong comparison.
+    func namesExactly(_ tag: EntityTag) -> Bool {
+        switch self {
+        case .any: true
+        case .these(let tags): !tag.isWeak && tags.contains(tag)
+        }
+    }
 }
 
 /// What tells one state of a resource from another.
@@ -97,14 +105,30 @@ public struct Validators: Hashable, Sendable {
         return now.microseconds - changedAt.microseconds >= Self.settledMicroseconds
     }
 
-    /// § 13.2.2: `If-None-Match` decides alone when it is there; otherwise `If-Modified-Since`.
+    /// § 13.2.2, steps 1 and 2: whether the client wants the state that this is. `If-Match` decides alone
+    /// when it is there; otherwise `If-Unmodified-Since`, if that is a date.
+    func areWanted(by request: Request) -> Bool {
+        let tags = request.values("if-match")
+        if !tags.isEmpty { return KnownTags(tags).namesExactly(tag) }
+        guard let changedAt, let since = request.header("if-unmodified-since").flatMap(HTTPDate.parse) else {
+            return true
+        }
+        return changedAt.microseconds / 1_000_000 <= since.microseconds / 1_000_000
+    }
+
+    /// Steps 3 and 4: `If-None-Match` decides alone when it is there; otherwise `If-Modified-Since`.
     public func areKnown(to request: Request, at now: Timestamp) -> Bool {
         guard request.method == "GET" || request.method == "HEAD" else { return false }
-        let tags = request.fields.filter { $0.name == "if-none-match" }.map(\.value)
+        let tags = request.values("if-none-match")
         if !tags.isEmpty { return KnownTags(tags).names(tag) }
         guard isSettled(at: now), let changed = lastModified(at: now),
             let since = request.header("if-modified-since").flatMap(HTTPDate.parse), since <= now
         else { return false }
         return changed <= since
     }
+}
+
+extension Request {
+    /// Of all lines of a field.
+    fileprivate func values(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 }

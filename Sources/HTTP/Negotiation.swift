@@ -1,4 +1,5 @@
-// What of an answer a request gets: nothing but its tag when the client has it (304), plain bytes, or gzip.
+// What of an answer a request gets: nothing but its tag when the client has it (304), a refusal when it wants
+// another state (412), plain bytes, or gzip.
 
 public import Domain
 
@@ -15,6 +16,7 @@ extension Response {
         let isCompressed = isCompressible && request.acceptsGzip
         if isJSON { response.vary(on: "Accept-Encoding") }
         if var validators {
+            guard validators.areWanted(by: request) else { return .preconditionFailed }
             if isCompressed { validators.tag = validators.tag.weakened }
             response.fields.append(("ETag", validators.tag.description))
             if let date = validators.lastModified(at: now) {
@@ -32,6 +34,10 @@ extension Response {
             response.fields.append(("Content-Encoding", "gzip"))
         }
         return response
+    }
+
+    private static var preconditionFailed: Response {
+        .error(412, "precondition_failed", "It has changed, or never was what If-Match names.")
     }
 
     private var isJSON: Bool {

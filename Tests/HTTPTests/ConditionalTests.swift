@@ -46,6 +46,30 @@ import Testing
         #expect(isKnown([("if-none-match", "\"v5\""), earlier]))
     }
 
+    /// § 13.2.2: whoever wants one state and no other is told when it is another, before anything else is
+    /// looked at. Strong comparison.
+    @Test(arguments: [
+        ([("if-match", "\"v5\"")], 200), ([("if-match", "*")], 200), ([("if-match", "\"v4\", \"v5\"")], 200),
+        ([("if-match", "\"v4\"")], 412), ([("if-match", "W/\"v5\"")], 412), ([("if-match", "rubbish")], 412),
+        ([("if-match", "\"v4\""), ("if-none-match", "\"v5\"")], 412),
+        ([("if-match", "\"v5\""), ("if-none-match", "\"v5\"")], 304),
+        ([("if-unmodified-since", "Sat, 03 Jan 2026 10:00:00 GMT")], 200),
+        ([("if-unmodified-since", "Sat, 03 Jan 2026 09:59:59 GMT")], 412),
+        ([("if-unmodified-since", "yesterday")], 200),
+        ([("if-match", "\"v5\""), ("if-unmodified-since", "Sat, 03 Jan 2026 09:59:59 GMT")], 200),
+    ]) func whoWantsAnotherStateIsTold(_ fields: [(String, String)], _ status: Int) throws {
+        var response = Response.json([UInt8](repeating: 0x20, count: 2_000))
+        response.validators = Validators(tag: EntityTag("v5"), changedAt: changed)
+        var request = Request()
+        // Compressed or not, it is the same state.
+        for coding in ["identity", "gzip"] {
+            request.fields = (fields + [("accept-encoding", coding)]).map {
+                Request.Field(name: $0.0, value: $0.1)
+            }
+            #expect(response.negotiated(for: request, at: now).status == status, "\(fields)")
+        }
+    }
+
     @Test func onlyReadsAreConditional() {
         #expect(isKnown([("if-none-match", "*")], method: "HEAD"))
         #expect(!isKnown([("if-none-match", "*")], method: "POST"))
