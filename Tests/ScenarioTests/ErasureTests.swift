@@ -135,6 +135,20 @@ import TidingsTesting
         try expectNoBytes(of: "erika", in: daemon, "gateway.db")
     }
 
+    /// An application's own rows are its affair; what uploads left beside them is ours.
+    @Test func ofAnApplicationsBusinessOursIsErased() throws {
+        let daemon = try Daemon(["uploads.accept=always"], attachedTo: .stall)
+        try daemon.sql("INSERT INTO items(code, name) VALUES('a', 'Apple');")
+        let till = try Uploader(daemon, business: 7, owner: daemon.owner(of: 7), device: "erika-till")
+        let upload = [Uploader.operation("delete", "items", id: "a", nil, ["base_version": 1])]
+        #expect(try till.send(upload, key: "key-of-erika").statuses == ["rejected"])
+        #expect(try places(daemon, mentioning: "erika").map(\.table).contains("tidings_answers"))
+        try daemon.tidings("business", "erase", "7", "--yes")
+        #expect(daemon.terminate() == 0)
+        #expect(try places(daemon, mentioning: "erika").isEmpty)
+        #expect(try daemon.sql("SELECT name FROM items;") == "Apple")
+    }
+
     /// Nor in free pages, nor in the -wal file.
     private func expectNoBytes(of word: String, in daemon: Daemon, _ file: String) throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: daemon.directory.path)

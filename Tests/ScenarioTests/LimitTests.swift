@@ -97,8 +97,17 @@ import TidingsTesting
         func answer(_ text: String) throws -> Int {
             let socket = try TillSocket(port: daemon.port)
             try socket.write(text)
-            return try socket.readAnswer().status
+            let answer = try socket.readAnswer()
+            // Also when it was no HTTP.
+            #expect(answer.fields["content-type"] == "application/json", "\(text.prefix(40))")
+            #expect(answer.json?["error"] is String && answer.json?["message"] is String)
+            #expect(answer.fields["x-request-id"] != nil && answer.fields["x-server-timestamp"] != nil)
+            return answer.status
         }
+        #expect(try answer("hello\r\n\r\n") == 400)
+        #expect(try answer("GET / HTTP/1.1\r\n\r\n") == 400)
+        #expect(try answer("BREW / HTTP/1.1\r\nHost: a\r\n\r\n") == 501)
+        #expect(try answer("GET / HTTP/2.0\r\nHost: a\r\n\r\n") == 505)
         let long = String(repeating: "a", count: 9_000)
         #expect(try answer("GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n") == 414)
         #expect(try answer("GET / HTTP/1.1\r\nHost: a\r\nX: \(long)\r\n\r\n") == 431)

@@ -27,6 +27,25 @@ import TidingsTesting
         #expect(status == 0, "\(output.suffix(2_000))")
     }
 
+    @Test func everyMethodThatItDoesNotNameIs405WithAllow() throws {
+        let shop = try StreamTests.Shop()
+        let json = try shop.daemon.ask("GET", "/openapi.json").json
+        let paths = try #require(json?["paths"] as? [String: [String: Any]])
+        #expect(paths.count > 20)
+        for (path, methods) in paths {
+            let target = path.replacing("{entity}/{id}", with: "products/1")
+            let allowed = methods.keys.map { $0.uppercased() }.sorted() + ["OPTIONS"]
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] where !allowed.contains(method) {
+                let answer = try shop.daemon.ask(method, target, token: shop.till)
+                #expect(answer.status == 405, "\(method) \(target)")
+                #expect(answer.fields["allow"] == allowed.joined(separator: ", "), "\(target)")
+                #expect(method == "HEAD" || answer.json?["error"] as? String == "method_not_allowed")
+            }
+            let options = try shop.daemon.ask("OPTIONS", target)
+            #expect(options.status == 204 && options.fields["allow"] == allowed.joined(separator: ", "))
+        }
+    }
+
     /// Streams are left out: they have no end.
     @Test func theGatewayAnswersAsItSays() throws {
         let rates = ["general", "sync", "batch", "continuation", "authentication"]

@@ -33,12 +33,18 @@ import TidingsTesting
             #expect(try stream.next("change") != nil)
             #expect(try stream.next("ready") != nil)
         }
-        let all = try rows(shop.daemon, count: 5)
-        #expect(all.map { $0["kind"] as? String } == ["register", "full", "changes", "changes", "stream"])
+        _ = try rows(shop.daemon, count: 5)
+        let batch = try shop.daemon.ask(
+            "POST", "/sync/batch", token: shop.till, body: #"{"operations":[]}"#)
+        let all = try rows(shop.daemon, count: 6)
+        #expect(
+            all.map { $0["kind"] as? String } == [
+                "register", "full", "changes", "changes", "stream", "batch",
+            ])
         #expect(
             all.allSatisfy { $0["device"] as? String == "till" && $0["address"] as? String == "127.0.0.1" })
         #expect(all.allSatisfy { $0["business"] as? String == "\(shop.business)" })
-        #expect(all.map { $0["status"] as? Int } == [201, 200, 200, 410, 200])
+        #expect(all.map { $0["status"] as? Int } == [201, 200, 200, 410, 200, batch.status])
         #expect(all[1]["agent"] as? String == "till/1")
         #expect(all[1]["records"] as? Int == 1 && all[1]["from"] as? Int == 0)
         #expect((all[1]["bytes"] as? Int ?? 0) > full.body.count)
@@ -50,7 +56,7 @@ import TidingsTesting
         #expect(try rows(shop.daemon, ["--kind", "changes", "--status", "410"]).count == 1)
         #expect(try rows(shop.daemon, ["--device", "nobody"]).isEmpty)
         #expect(
-            try rows(shop.daemon, ["--limit", "2"]).map { $0["kind"] as? String } == ["changes", "stream"])
+            try rows(shop.daemon, ["--limit", "2"]).map { $0["kind"] as? String } == ["stream", "batch"])
         #expect(try rows(shop.daemon, ["--since", "2100-01-01T00:00:00Z"]).isEmpty)
         #expect(try shop.daemon.tidings("logs").contains("register"))
         // No secret is in the file of logs.
