@@ -71,7 +71,8 @@ struct StockTriggers {
     /// All items of a document that was written.
     private func documentEffect(_ row: String, undo: Bool) -> String {
         effect(
-            quantity: "sum(printf('%.3f', i.quantity))", variant: "i.variant_id", warehouse: "\(row).warehouse_id",
+            quantity: "sum(printf('%.3f', i.quantity))", variant: "i.variant_id",
+            warehouse: "\(row).warehouse_id",
             from: "\(items) i",
             where: "i.\(reference) = \(row).id AND i.deleted_at IS NULL AND \(row).deleted_at IS NULL",
             undo: undo,
