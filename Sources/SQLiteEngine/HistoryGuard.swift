@@ -1,7 +1,7 @@
 // Whether the database at hand is the history that was served, decided once at every opening. Position and
 // inode prove nothing: a restore in place keeps the inode, and later writes lift the head past what was
 // served. The proof is the nonce of the row at the last served seq; without a proof a new epoch begins, and
-// every till is told.
+// every till is told. What `tidings restore` puts in place has a new one already (`Succession`).
 
 import Domain
 import GRDB
@@ -32,13 +32,10 @@ final class HistoryGuard {
             try db.inTransaction(.immediate) {
                 let journal = try JournalStatements(db)
                 head = try journal.head()
-                if try !isProven(head, journal) {
-                    var random = SystemRandomNumberGenerator()
-                    let epoch = Epoch.random(using: &random)
-                    try db.execute(
-                        sql: "UPDATE tidings_meta SET value = ? WHERE key = 'epoch'",
-                        arguments: [epoch.description])
-                    head = Head(epoch: epoch, seq: head.seq, nonce: head.nonce)
+                if try succeeds(head.epoch, db) {
+                    try Succession.forget(db)
+                } else if try !isProven(head, journal) {
+                    head = Head(epoch: try Succession.rename(db), seq: head.seq, nonce: head.nonce)
                 }
                 return .commit
             }
@@ -51,6 +48,15 @@ final class HistoryGuard {
 
     /// Takes note of what is about to be served.
     func note(_ head: Head) { lastRead = head }
+
+    /// Whether this history was put in place of the one that was served last, and so was never served itself.
+    private func succeeds(_ epoch: Epoch, _ db: Database) throws -> Bool {
+        let served = Set([lastRead?.epoch, side.read()?.epoch].compactMap { $0 })
+        guard served.count == 1, let predecessor = try Succession.predecessor(of: epoch, db) else {
+            return false
+        }
+        return served.contains(predecessor)
+    }
 
     private func isProven(_ head: Head, _ journal: JournalStatements) throws -> Bool {
         if let lastRead {

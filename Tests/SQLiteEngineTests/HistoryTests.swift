@@ -53,6 +53,50 @@ import Testing
         #expect(try source(fixture, boot: "a", everyWriterWaits: true).open().epoch != head.epoch)
     }
 
+    /// A restore has named its history already: whoever opens it, running on or started anew, keeps that name,
+    /// also when it was restored twice meanwhile.
+    @Test(arguments: [(true, 1), (false, 1), (true, 2), (false, 2)])
+    func aRestoreBeginsOneHistory(_ isRunning: Bool, _ restores: Int) throws {
+        let fixture = try HookFixture()
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'a');")
+        let kept = fixture.path + ".kept"
+        try Backup.write(fixture.shop.file, to: kept) { _, _ in }
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'lost');")
+        let running = source(fixture, boot: "a", everyWriterWaits: true)
+        let before = try running.open()
+        for _ in 0..<restores { try Backup.restore(kept, over: fixture.shop.file) { _, _ in } }
+        let named = try fixture.one(Self.storedEpoch)
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'after'),(1,'and more');")
+        let opened = isRunning ? running : source(fixture, boot: "a", everyWriterWaits: true)
+        let after = try opened.open()
+        #expect(after.epoch != before.epoch && after.epoch.description == named)
+        #expect(try opened.open() == after && fixture.one(Self.storedEpoch) == named)
+    }
+
+    /// A copy that was made before the restored history was opened says that it was never served. It is
+    /// believed once.
+    @Test func aCopyFromBeforeTheFirstOpeningIsNotBelievedLater() throws {
+        let fixture = try HookFixture()
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'a');")
+        let (kept, copy) = (fixture.path + ".kept", fixture.path + ".copy")
+        try Backup.write(fixture.shop.file, to: kept) { _, _ in }
+        let source = source(fixture, boot: "a", everyWriterWaits: true)
+        var names = [try source.open().epoch]
+        try Backup.restore(kept, over: fixture.shop.file) { _, _ in }
+        try fixture.write(".backup '\(copy)'")
+        names.append(try source.open().epoch)
+        for number in 0..<2 {
+            try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'served \(number)');")
+            names.append(try source.open().epoch)
+            try fixture.write(".restore '\(copy)'")
+            names.append(try source.open().epoch)
+        }
+        #expect(names[1] == names[2] && names[3] == names[4], "what is served on keeps its name")
+        #expect(Set(names).count == 4, "\(names)")
+    }
+
+    private static let storedEpoch = "SELECT value FROM tidings_meta WHERE key='epoch'"
+
     /// A reader is ahead of the tailer when a backup that holds all the tailer has read is renamed over the
     /// file: nobody is answered from it until it is judged, and then it is another history.
     @Test func whatReadersToldMustBeInTheFileThatComesNext() throws {

@@ -42,6 +42,13 @@ import TidingsTesting
         let shop = try Shop()
         let backup = shop.daemon.directory.appendingPathComponent("backup.db").path
         for name in ["a", "b"] { try shop.product(name) }
+        // Restored with the backup, and so notes what is named in it from then on.
+        try shop.daemon.sql(
+            """
+            CREATE TABLE noted(name);
+            CREATE TRIGGER note_names AFTER UPDATE OF value ON tidings_meta WHEN NEW.key = 'epoch'
+            BEGIN INSERT INTO noted VALUES(NEW.value); END;
+            """)
         try shop.daemon.tidings("backup", backup)
         for name in ["lost 1", "lost 2"] { try shop.product(name) }
         var ahead = Till(entities: ["products"])
@@ -72,6 +79,7 @@ import TidingsTesting
         _ = try #require(try fresh.next("ready"))
         try shop.product("live again")
         #expect(try fresh.next("change") != nil)
+        #expect(try shop.daemon.sql("SELECT group_concat(name) FROM noted;") == ahead.epoch, "one, not two")
         // What was there is kept.
         let (_, replaced) = try Daemon.run(
             "/usr/bin/sqlite3", [shop.daemon.database + ".replaced", "SELECT count(*) FROM products"])

@@ -179,13 +179,8 @@ public struct HookInstaller {
 
     /// - Parameter anew: Whether a history that is there ends here.
     private func makeEpoch(_ db: Database, anew: Bool) throws {
-        var random = SystemRandomNumberGenerator()
-        let epoch = Epoch.random(using: &random)
-        try db.execute(
-            sql: """
-                INSERT INTO tidings_meta(key, value) VALUES ('epoch', ?)
-                ON CONFLICT(key) DO UPDATE SET value = excluded.value WHERE ?
-                """, arguments: [epoch.description, anew])
+        let served = try Succession.served(db)
+        if anew || served == nil { try Succession.begin(db, after: served) }
         try db.execute(
             sql: """
                 INSERT INTO tidings_meta(key, value) VALUES ('schema', ?)
