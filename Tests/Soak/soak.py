@@ -3,9 +3,8 @@
 
     soak.py TIDINGS MINUTES
 
-Every few seconds a row: memory, descriptors, -wal and database size, journal rows, tombstones, what was delivered.
-At the end each series' second half is compared with its first, after a warm-up of a fifth: a median that grew by more
-than its margin is a slope that is not flat, and the exit code is 1.
+Every few seconds a row: memory, descriptors, -wal and database sizes, journal rows, tombstones, what was delivered. At
+the end each series is judged (verdict.py): one that grows, or exceeds its bound, makes the exit code 1.
 """
 import json
 import os
@@ -14,7 +13,6 @@ import re
 import signal
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,13 +21,12 @@ import time
 import urllib.error
 import urllib.request
 
+import verdict
+
 TIDINGS, MINUTES = sys.argv[1], float(sys.argv[2])
 HERE = os.path.dirname(os.path.abspath(__file__))
 WRITER = os.path.join(HERE, "..", "ScenarioTests", "Writers", "shop_writer.py")
 BUSINESSES, TILLS, STREAMS = 3, 12, 40
-# What may grow from one half to the other: a part of the first median, and an amount.
-MARGINS = {"rss_kib": (0.10, 4096), "descriptors": (0.05, 4), "wal_kib": (0.25, 2048), "database_kib": (0.10, 1024),
-           "gateway_kib": (0.10, 512), "journal_rows": (0.25, 500), "tombstones": (0.25, 200)}
 random.seed(1)
 
 
@@ -76,8 +73,8 @@ class Daemon:
         db.close()
         gateway = os.path.join(self.directory, "gateway.db")
         return {"rss_kib": rss, "descriptors": len(os.listdir(process + "fd")), "wal_kib": size(self.database + "-wal"),
-                "database_kib": size(self.database), "gateway_kib": size(gateway) + size(gateway + "-wal"),
-                "journal_rows": rows, "tombstones": tombstones}
+                "database_kib": size(self.database), "gateway_kib": size(gateway),
+                "gateway_wal_kib": size(gateway + "-wal"), "journal_rows": rows, "tombstones": tombstones}
 
 
 class Counts:
@@ -175,28 +172,22 @@ def measure(daemon):
     for job in jobs:
         job.start()
     samples, pause, end = [], max(1, MINUTES * 60 / 60), time.monotonic() + MINUTES * 60
-    heads = list(MARGINS) + list(counts.values)
-    print("   seconds " + " ".join("%12s" % head for head in heads), flush=True)
+    heads = list(verdict.GROWTHS) + list(verdict.BOUNDS) + list(counts.values)
+    print("   seconds " + " ".join("%15s" % head for head in heads), flush=True)
     start = time.monotonic()
     while time.monotonic() < end:
         time.sleep(pause)
-        sample = daemon.sample()
+        sample = {"seconds": time.monotonic() - start, **daemon.sample()}
         samples.append(sample)
         row = {**sample, **counts.values}
-        print("%10d " % (time.monotonic() - start) + " ".join("%12d" % row[head] for head in heads), flush=True)
-    return verdict(samples, daemon)
+        print("%10d " % row["seconds"] + " ".join("%15d" % row[head] for head in heads), flush=True)
+    return conclude(samples, daemon)
 
 
-def verdict(samples, daemon):
-    settled = samples[len(samples) // 5:]
-    first, second = settled[:len(settled) // 2], settled[len(settled) // 2:]
-    failed = daemon.process.poll() is not None
-    print("\n%-14s %12s %12s %12s  verdict" % ("", "first half", "second half", "allowed"))
-    for name, (part, amount) in MARGINS.items():
-        before, after = (statistics.median(s[name] for s in half) for half in (first, second))
-        allowed = before * (1 + part) + amount
-        failed |= after > allowed
-        print("%-14s %12d %12d %12d  %s" % (name, before, after, allowed, "flat" if after <= allowed else "GROWS"))
+def conclude(samples, daemon):
+    rows = verdict.judge(samples)
+    print("\n" + verdict.table(rows))
+    failed = daemon.process.poll() is not None or not all(row[-1] for row in rows)
     worked = all(counts.values[name] > 0 for name in ("streamed", "polled", "acked"))
     if counts.values["failures"] or not worked:
         print("clients met %d failures" % counts.values["failures"])
