@@ -63,6 +63,9 @@ public final class Registry {
         try check()
     }
 
+    /// What 1,000 pages take in the -wal file.
+    private static let walBytesKept = 4 << 20
+
     private static func open(_ path: String, checkpoints: Bool) throws -> DatabaseQueue {
         // Made before SQLite makes it, so that nobody else on the machine can read what cookies are made
         // with.
@@ -75,6 +78,9 @@ public final class Registry {
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA cache_size = -256")  // KiB: its questions are by key, and rare
             try db.execute(sql: "PRAGMA secure_delete = ON")  // what is erased leaves no bytes in free pages
+            // The -wal file begins anew at 1,000 pages, SQLite's default; one that became longer beside a long
+            // read is cut to that afterwards.
+            try db.execute(sql: "PRAGMA journal_size_limit = \(walBytesKept)")
             guard !checkpoints else { return }
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             guard let connection = unsafe db.sqliteConnection else { return }

@@ -143,4 +143,48 @@ import TidingsTesting
         #expect(try temporary.file.python("PRAGMA user_version") == before)
         #expect(try temporary.file.python("PRAGMA journal_mode") == "[('wal',)]")
     }
+
+    /// The -wal file begins anew at four megabytes. Somebody's long read makes it longer (a backup, a shell
+    /// that was left open); when that has ended it is cut to four megabytes again.
+    @Test func itsOwnWALFileIsBounded() throws {
+        let temporary = try TemporaryRegistry()
+        let bound = 5 << 20
+        let text = String(repeating: "x", count: 64 << 10)
+        var number = 0
+        /// Writes 64 KiB that often. Returns the longest the file was.
+        func write(_ times: Int) throws -> Int {
+            try (0..<times).map { _ in
+                number += 1
+                _ = try temporary.registry.remembered("filler \(number)", or: text)
+                let file = try FileManager.default.attributesOfItem(atPath: temporary.file.path + "-wal")
+                return try #require(file[.size] as? Int)
+            }.max() ?? 0
+        }
+        let undisturbed = try write(200)
+        #expect(undisturbed > 3 << 20 && undisturbed < bound)
+
+        let reader = Process()
+        let (input, output) = (Pipe(), Pipe())
+        reader.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        reader.arguments = ["python3", "-c", Self.longRead, temporary.file.path]
+        reader.standardInput = input
+        reader.standardOutput = output
+        try reader.run()
+        #expect(String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) == "reading\n")
+        #expect(try write(200) > 8 << 20)
+        try input.fileHandleForWriting.close()
+        reader.waitUntilExit()
+        _ = try write(2)
+        #expect(try write(200) < bound)
+    }
+
+    /// Reads until its input ends.
+    private static let longRead = """
+        import sqlite3, sys
+        db = sqlite3.connect(sys.argv[1], isolation_level=None)
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM tidings_keys").fetchone()
+        print("reading", flush=True)
+        sys.stdin.read()
+        """
 }
