@@ -45,6 +45,8 @@ struct HooksCommand: ParsableCommand {
 
         private struct Shown: Encodable {
             let journaled: Int
+            let setUpSeconds: Double
+            let chunkSecondsMax: Double
         }
 
         func run() throws {
@@ -54,16 +56,26 @@ struct HooksCommand: ParsableCommand {
                 if self.print { return Swift.print(try installer.script) }
                 let bar = ProgressLine()
                 var journaled: [String: Int] = [:]
-                try installer.install(convertsToWAL: wal) { walk in
+                let locks = try installer.install(convertsToWAL: wal) { walk in
                     journaled[walk.entity.text] = walk.journaled
                     bar.show("\(walk.entity.text): \(walk.examined) keys, \(walk.journaled) journaled")
                 }
                 bar.clear()
                 let sum = journaled.values.reduce(0, +)
-                try output.print(Shown(journaled: sum)) { ["hooks are in place; \(sum) rows journaled"] }
+                let shown = Shown(
+                    journaled: sum, setUpSeconds: locks.setUpSeconds, chunkSecondsMax: locks.chunkSecondsMax)
+                try output.print(shown) {
+                    [
+                        "hooks are in place; \(sum) rows journaled",
+                        "writers were locked out for \(milliseconds(locks.setUpSeconds)) ms by hooks and "
+                            + "indexes, for \(milliseconds(locks.chunkSecondsMax)) ms at most by rows",
+                    ]
+                }
             }
         }
     }
+
+    private static func milliseconds(_ seconds: Double) -> String { String(format: "%.1f", seconds * 1_000) }
 
     struct Status: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -9,6 +9,14 @@ public import Domain
 public import GRDB
 import Lanes
 
+/// For how long an installation kept writers from the database.
+public struct InstallLocks: Hashable, Sendable {
+    /// For tables, hooks and indexes, which are made in one transaction: indexes grow with the tables.
+    public let setUpSeconds: Double
+    /// For a chunk of the rows that were there before, at most.
+    public let chunkSecondsMax: Double
+}
+
 /// Installs, checks and removes hooks. Blocks; lives wherever its connection does.
 public struct HookInstaller {
     let queue: DatabaseQueue
@@ -42,14 +50,15 @@ public struct HookInstaller {
     ///   - convertsToWAL: Whether a file in another journal mode is converted, or refused.
     ///   - progress: Told after every chunk of rows.
     /// - Throws: `CatalogueMismatch` or `NotWAL`, having changed nothing.
-    public func install(
+    @discardableResult public func install(
         convertsToWAL: Bool = false, progress: (WalkProgress) -> Void = { _ in }
-    ) throws {
+    ) throws -> InstallLocks {
         try DatabaseFile.requireWAL(queue, converting: convertsToWAL)
         let problems = try status().problems
         guard problems.isEmpty else { throw CatalogueMismatch(problems: problems) }
-        try restore()
-        try TableWalker(installer: self).finish(progress)
+        let setUp = try restored().lockSeconds
+        return InstallLocks(
+            setUpSeconds: setUp, chunkSecondsMax: try TableWalker(installer: self).finish(progress))
     }
 
     /// Compares what is there with what the catalogue asks for.
@@ -106,9 +115,13 @@ public struct HookInstaller {
     ///
     /// - Returns: The names of the hooks that were made.
     /// - Throws: `NewerSchema`, having changed nothing; the database's errors.
-    @discardableResult public func restore() throws -> [String] {
+    @discardableResult public func restore() throws -> [String] { try restored().made }
+
+    private func restored() throws -> (made: [String], lockSeconds: Double) {
         var made: [String] = []
+        var locked = ContinuousClock.now
         try queue.inTransaction(.immediate) { db in
+            locked = ContinuousClock.now
             _ = try JournalSchema.found(db, path: queue.path)
             let fit = try SchemaFit(catalogue, db)
             let before = try Self.installed(db)
@@ -134,7 +147,7 @@ public struct HookInstaller {
             }
             return .commit
         }
-        return made
+        return (made, (ContinuousClock.now - locked).seconds)
     }
 
     /// Notes what has to be found out about a table.

@@ -37,12 +37,16 @@ final class TableWalker {
 
     // MARK: Marked tables
 
-    /// Walks all marked tables to their end, leaving writers as much time as it takes.
-    func finish(_ progress: (WalkProgress) -> Void) throws {
+    /// Walks all marked tables to their end, leaving writers as much time as it takes. Returns the longest of
+    /// its locks, in seconds.
+    func finish(_ progress: (WalkProgress) -> Void) throws -> Double {
+        var longest = 0.0
         while let (state, chunk) = try step() {
+            longest = max(longest, chunk.lockSeconds)
             progress(state)
             usleep(UInt32(max(chunk.lockSeconds, 0.001) * 1_000_000))
         }
+        return longest
     }
 
     /// One chunk of the first marked table; nil: no table is marked.
