@@ -8,6 +8,7 @@
 //
 //     TIDINGS_TEST_TURMOIL_ROUNDS=60 swift test --filter TurmoilModel      the long run
 //     TIDINGS_TEST_SEED=17 TIDINGS_TEST_TURMOIL_ROUNDS=1 …                 one seed again
+//     TIDINGS_TEST_TURMOIL=renamedOver …                                   of one kind
 
 import Domain
 import Foundation
@@ -40,6 +41,12 @@ enum Turmoil: String, CaseIterable, Sendable {
     /// Whether the database is put back.
     var restores: Bool { self != .purges && self != .silence }
 
+    /// All of them, or the one that the environment names.
+    static var chosen: [Turmoil] {
+        let name = ProcessInfo.processInfo.environment["TIDINGS_TEST_TURMOIL"]
+        return name.map { [Turmoil(rawValue: $0)].compactMap(\.self) } ?? allCases
+    }
+
     var settings: [String] {
         RetentionTests.hot + (self == .silence ? ["retention.max_offline=1s"] : [])
             + (restores ? ["stream.tail_frames=16", "pages.backlog_min_records=1"] : [])
@@ -47,7 +54,7 @@ enum Turmoil: String, CaseIterable, Sendable {
 }
 
 @Suite struct TurmoilModelTests {
-    @Test(arguments: Turmoil.allCases) func everybodyEndsEqual(_ turmoil: Turmoil) throws {
+    @Test(arguments: Turmoil.chosen) func everybodyEndsEqual(_ turmoil: Turmoil) throws {
         let environment = ProcessInfo.processInfo.environment
         let rounds = environment["TIDINGS_TEST_TURMOIL_ROUNDS"].flatMap { Int($0) } ?? 2
         let first = environment["TIDINGS_TEST_SEED"].flatMap { Int($0) } ?? 1
