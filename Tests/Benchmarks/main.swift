@@ -10,7 +10,8 @@ struct Bench: ParsableCommand {
         subcommands: [
             FanoutBench.self, TenantsBench.self, MemoryBench.self, LatencyBench.self, AcceptBench.self,
             StormBench.self, SlowBench.self, FairBench.self, HooksBench.self, HostileBench.self,
-            ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self, CommitCommand.self,
+            ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self, WalBench.self,
+            CommitCommand.self,
         ])
 }
 
