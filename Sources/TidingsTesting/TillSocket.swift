@@ -58,6 +58,20 @@ public final class TillSocket {
             descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
     }
 
+    /// From here on like a peer whose machine lost its power: whatever comes is neither acknowledged nor
+    /// refused. A socket filter of one instruction ("drop it", BPF_RET) stands before the kernel's TCP.
+    public func vanish() throws {
+        var instruction: UInt64 = 0x06
+        let result = unsafe withUnsafePointer(to: &instruction) { pointer in
+            // struct sock_fprog: how many instructions, and where.
+            var program = (length: UInt16(1), instructions: UnsafeRawPointer(pointer))
+            return unsafe setsockopt(
+                descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                socklen_t(MemoryLayout.size(ofValue: program)))
+        }
+        guard result == 0 else { throw SocketFailure(description: "SO_ATTACH_FILTER: errno \(errno)") }
+    }
+
     public func write(_ text: String) throws { try write(Array(text.utf8)) }
 
     public func write(_ bytes: [UInt8]) throws {

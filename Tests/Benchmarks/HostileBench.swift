@@ -12,20 +12,17 @@ struct HostileBench: ParsableCommand {
         commandName: "hostile", abstract: "What hostile peers cost: memory, time, and others' waiting.")
 
     @Option(help: "Peers of an attack; a tenth for those that send much.") var peers = 500
+    @Flag(help: "A few peers, to see that everything works.") var smoke = false
+
+    private static let secondsMax = 60.0
 
     func run() throws {
         print(
-            "attack          peers   cut after s   taken KiB   grown KiB   cpu %   others' slowest ms   fds left"
+            "attack          peers  cut after s  taken KiB  grown KiB  cpu %  others' slowest ms  sockets"
         )
         for attack in Attack.allCases {
             let gateway = try TidingsRig(
-                Layout(streams: 1, channels: 1),
-                settings: [
-                    "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
-                    "stream.slow_age=2s",
-                    "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
-                    "stream.heartbeat=15s",
-                ], loops: 0)
+                Layout(streams: 1, channels: 1), settings: AttackTarget.settings, loops: 0)
             let queue = try DatabaseQueue(path: gateway.database)
             try queue.write { try $0.execute(sql: "INSERT INTO products(business_id, name) VALUES (1, 'x')") }
             let filler = String(repeating: "x", count: 20_000)
@@ -36,26 +33,35 @@ struct HostileBench: ParsableCommand {
                         sql: "UPDATE products SET description = ? || random()", arguments: [filler])
                 }
             }
-            let count = attack == .hugeHeads || attack == .uploads ? peers / 10 : peers
-            show(attack, peers: count, try attack.run(on: target, peers: count, seconds: 60))
+            let count = peers(of: attack)
+            show(
+                attack.rawValue, peers: count,
+                try attack.run(on: target, peers: count, seconds: Self.secondsMax))
         }
         try outOfDescriptors()
-        let welch = Self.timing()
+        let welch = Self.timing(samples: smoke ? 2_000 : 200_000)
         print(
             "secrets compared: Welch's t of an early against a late difference \(welch.text(2)) (below 4.5)")
         printJSON(["bench": "hostile", "attack": "timing", "welch_t": welch])
     }
 
-    private func show(_ attack: Attack, peers: Int, _ figures: AttackFigures) {
+    private func peers(of attack: Attack) -> Int {
+        let most = smoke ? 20 : peers
+        switch attack {
+        case .hugeHeads, .uploads, .pipelines: return max(1, most / 10)
+        default: return most
+        }
+    }
+
+    private func show(_ attack: String, peers: Int, _ figures: AttackFigures) {
         let cut = figures.secondsToCut.map { $0.text(2) } ?? "never"
         print(
-            attack.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0), "\(peers)".leftPadded(6),
-            cut.leftPadded(13), "\(figures.bytesTaken / 1_024)".leftPadded(11),
-            "\(figures.kilobytes)".leftPadded(11), (figures.cpuShare * 100).text(0).leftPadded(7),
-            (figures.othersSeconds * 1_000).text(1).leftPadded(20),
-            "\(figures.socketsLeft)".leftPadded(10))
+            attack.padding(toLength: 14, withPad: " ", startingAt: 0), "\(peers)".leftPadded(6),
+            cut.leftPadded(12), "\(figures.bytesTaken / 1_024)".leftPadded(10),
+            "\(figures.kilobytes)".leftPadded(10), (figures.cpuShare * 100).text(0).leftPadded(6),
+            (figures.othersSeconds * 1_000).text(1).leftPadded(19), "\(figures.socketsLeft)".leftPadded(13))
         printJSON([
-            "bench": "hostile", "attack": attack.rawValue, "peers": peers,
+            "bench": "hostile", "attack": attack, "peers": peers,
             "seconds_to_cut": figures.secondsToCut ?? -1, "bytes_taken": figures.bytesTaken,
             "grown_kib": figures.kilobytes, "cpu_share": figures.cpuShare,
             "others_slowest_ms": figures.othersSeconds * 1_000,
@@ -63,31 +69,37 @@ struct HostileBench: ParsableCommand {
         ])
     }
 
-    /// Twice as many connections as there are descriptors, for three seconds.
+    /// Twice as many silent connections as there are descriptors. Nobody else is served meanwhile: what
+    /// others wait for is the time from the last one's end to the first answer.
     private func outOfDescriptors() throws {
-        let gateway = try TidingsRig(Layout(streams: 1, channels: 1), settings: [], loops: 0)
+        let gateway = try TidingsRig(
+            Layout(streams: 1, channels: 1), settings: AttackTarget.settings, loops: 0)
         try Child.run("/usr/bin/prlimit", ["--pid", "\(gateway.pid)", "--nofile=128:128"])
-        var crowd = try (0..<256).map { _ in try TillSocket(port: gateway.port) }
-        usleep(500_000)
         let before = try ProcessFigures(pid: gateway.pid)
-        sleep(3)
-        let after = try ProcessFigures(pid: gateway.pid)
-        crowd.removeAll()
+        ProcessFigures.forgetPeak(pid: gateway.pid)
+        let count = 256
         let start = Date()
-        while (try? TillSocket.ask(port: gateway.port, "GET", "/nowhere"))?.status != 404 { usleep(5_000) }
-        let served = -start.timeIntervalSinceNow
-        let share = (after.cpuSeconds - before.cpuSeconds) / 3
-        print(
-            "out of descriptors: \((share * 100).text(1)) % of a core, served again after \(served.text(2)) s,",
-            "\(after.residentKilobytes - before.residentKilobytes) KiB grown")
-        printJSON([
-            "bench": "hostile", "attack": "descriptors", "cpu_share": share, "seconds_to_serve": served,
-            "grown_kib": after.residentKilobytes - before.residentKilobytes,
-        ])
+        var crowd = try (0..<count).map { _ in try TillSocket(port: gateway.port) }
+        var figures = AttackFigures()
+        while !crowd.isEmpty, -start.timeIntervalSinceNow < Self.secondsMax {
+            crowd.removeAll { $0.isAtEnd() }
+            usleep(20_000)
+        }
+        let end = Date()
+        let after = try ProcessFigures(pid: gateway.pid)
+        figures.secondsToCut = crowd.isEmpty ? end.timeIntervalSince(start) : nil
+        figures.kilobytes = after.peakKilobytes - before.residentKilobytes
+        figures.cpuShare = (after.cpuSeconds - before.cpuSeconds) / end.timeIntervalSince(start)
+        let isServed: Bool? = waitFor(seconds: Self.secondsMax) {
+            (try? TillSocket.ask(port: gateway.port, "GET", "/nowhere"))?.status == 404 ? true : nil
+        }
+        figures.othersSeconds = isServed == true ? -end.timeIntervalSinceNow : .infinity
+        figures.socketsLeft = max(0, try ProcessFigures(pid: gateway.pid).sockets - before.sockets)
+        show("descriptors", peers: count, figures)
     }
 
     /// Compares a hash with one that differs in its first byte and one that differs in its last, by turns.
-    private static func timing(samples: Int = 200_000) -> Double {
+    private static func timing(samples: Int) -> Double {
         let secret = SecretHash(of: "secret")
         func changed(at index: Int) -> SecretHash {
             var digits = Array(secret.hex.utf8)

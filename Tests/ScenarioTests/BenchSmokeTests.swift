@@ -20,4 +20,24 @@ import TidingsTesting
             #expect(lost == 0, "\(row)")
         }
     }
+
+    /// Every attack is run and has its figures; how they are bounded: `HostileTests`.
+    @Test func everyAttackIsPrintedWithItsFigures() throws {
+        let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
+            .path
+        let (status, output) = try Daemon.run(program, ["hostile", "--smoke"])
+        try #require(status == 0, "\(output)")
+        let rows = try output.split(separator: "\n").filter { $0.hasPrefix("{") }.map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any], "\($0)")
+        }
+        let names = Attack.allCases.map(\.rawValue) + ["descriptors"]
+        #expect(rows.compactMap { $0["attack"] as? String } == names + ["timing"])
+        for row in rows.dropLast() {
+            #expect(try #require(row["seconds_to_cut"] as? Double) >= 0, "\(row)")
+            #expect(try #require(row["grown_kib"] as? Double) < 64 * 1_024, "\(row)")
+            #expect(try #require(row["cpu_share"] as? Double) < 3, "\(row)")
+            #expect(try #require(row["others_slowest_ms"] as? Double) < 10_000, "\(row)")
+            #expect(try #require(row["sockets_left"] as? Double) == 0, "\(row)")
+        }
+    }
 }

@@ -20,6 +20,7 @@ import TidingsTesting
     static func bounds(of attack: Attack) -> Bounds {
         switch attack {
         case .slowHeads, .slowBodies, .silence: Bounds()
+        case .vanishing: Bounds(secondsToCut: 30)
         case .hugeHeads: Bounds(peers: 20, secondsToCut: 5, cpuShare: 2.5)
         // The kernel's own buffers take some megabytes before the first byte is looked at.
         case .uploads: Bounds(peers: 5, secondsToCut: 5, kilobytes: 4 * 1_024, cpuShare: 2.5)
@@ -32,12 +33,7 @@ import TidingsTesting
 
     @Test(arguments: Attack.allCases)
     func anAttackCostsLittle(_ attack: Attack) throws {
-        let shop = try Shop([
-            "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
-            "limits.streams_per_device=1000",
-            "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB",
-            "stream.send_buffer=8KiB",
-        ])
+        let shop = try Shop(AttackTarget.settings)
         try shop.product("Tea")
         let filler = String(repeating: "x", count: 20_000)
         let target = AttackTarget(port: shop.daemon.port, pid: shop.daemon.pid, token: shop.till) {

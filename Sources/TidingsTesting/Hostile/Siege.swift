@@ -22,6 +22,7 @@ struct Siege {
         case .uploads: try flood(openStream, bytes: 200 << 20, &figures)
         case .pipelines: try pipeline(&figures)
         case .neverReading: try sleep(&figures)
+        case .vanishing: try vanish(&figures)
         case .resets: try reset(&figures)
         }
     }
@@ -118,6 +119,23 @@ struct Siege {
             usleep(50_000)
         }
         figures.secondsToCut = left.isEmpty ? -start.timeIntervalSinceNow : nil
+    }
+
+    /// Streams that were live, and whose other end no longer is. It cannot tell when it was cut: the gateway's
+    /// sockets are counted.
+    private func vanish(_ figures: inout AttackFigures) throws {
+        let before = try ProcessFigures(pid: target.pid).sockets
+        let open = try (0..<peers).map { _ in try openStream() }
+        let start = Date()
+        for socket in open {
+            try socket.vanish()
+            socket.resetOnClose()
+        }
+        let isOver: Bool? = try waitFor(seconds: seconds) {
+            try ProcessFigures(pid: target.pid).sockets <= before ? true : nil
+        }
+        figures.secondsToCut = isOver.map { _ in -start.timeIntervalSinceNow }
+        withExtendedLifetime(open) {}
     }
 
     /// Half of them in the middle of a request, half with a stream.
