@@ -46,12 +46,12 @@ public enum Backup {
         try copy(open(path), to: open(staged), { _, _ in })
         let queue = try open(staged)
         try check(queue, path)
-        // Of a damaged file, which may be why it is restored, nothing is known.
-        let served = try? target.open(.reader).inDatabase(Succession.served)
         try queue.inDatabase { db in
             guard try db.tableExists("tidings_meta"), try db.tableExists("tidings_journal") else {
                 throw BackupFailed("\(path) has no tidings journal")
             }
+            // Of a damaged file, which may be why it is restored, nothing is known.
+            let served = try? target.open(.reader).inDatabase(Succession.served)
             try Succession.begin(db, after: served)
         }
         try copy(queue, to: target.open(.writer), progress)
