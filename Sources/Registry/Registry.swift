@@ -78,7 +78,7 @@ public final class Registry {
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA cache_size = -256")  // KiB: its questions are by key, and rare
             try db.execute(sql: "PRAGMA secure_delete = ON")  // what is erased leaves no bytes in free pages
-            // The -wal file begins anew at 1,000 pages, SQLite's default; one that became longer beside a long
+            // The -wal file begins anew at 1,000 pages, SQLite's default; one that grew longer beside a long
             // read is cut to that afterwards.
             try db.execute(sql: "PRAGMA journal_size_limit = \(walBytesKept)")
             guard !checkpoints else { return }

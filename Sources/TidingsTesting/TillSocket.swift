@@ -64,7 +64,7 @@ public final class TillSocket {
         var instruction: UInt64 = 0x06
         let result = unsafe withUnsafePointer(to: &instruction) { pointer in
             // struct sock_fprog: how many instructions, and where.
-            var program = (length: UInt16(1), instructions: UnsafeRawPointer(pointer))
+            var program = unsafe (length: UInt16(1), instructions: UnsafeRawPointer(pointer))
             return unsafe setsockopt(
                 descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program,
                 socklen_t(MemoryLayout.size(ofValue: program)))

@@ -53,8 +53,8 @@ import Testing
         #expect(try source(fixture, boot: "a", everyWriterWaits: true).open().epoch != head.epoch)
     }
 
-    /// A restore has named its history already: whoever opens it, running on or started anew, keeps that name,
-    /// also when it was restored twice meanwhile.
+    /// A restore has named its history already: whoever opens it, running on or started anew, keeps that
+    /// name, also when it was restored twice meanwhile.
     @Test(arguments: [(true, 1), (false, 1), (true, 2), (false, 2)])
     func aRestoreBeginsOneHistory(_ isRunning: Bool, _ restores: Int) throws {
         let fixture = try HookFixture()

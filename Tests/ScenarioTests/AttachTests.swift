@@ -131,7 +131,8 @@ import TidingsTesting
         try #require(figures.count == 3, "\(said)")
         print(
             "backfill: \(rows) rows in \(Int(seconds)) s with \(kills) kills; beside it \(Int(figures[0])) writes, "
-                + "the longest waited \(Int(figures[1])) ms, 99 of 100 at most \(Int(figures[2])) ms\n\(installed)"
+                + "the longest waited \(Int(figures[1])) ms, 99 of 100 at most \(Int(figures[2])) ms\n"
+                + installed
         )
         #expect(installed.contains("writers were locked out for "))
         #expect(figures[0] > 0 && figures[1] < 3_000, "a writer was held up")

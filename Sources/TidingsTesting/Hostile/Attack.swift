@@ -43,6 +43,8 @@ public struct AttackFigures: Sendable {
     public var othersSeconds = 0.0
     /// Descriptors the gateway held afterwards, beyond those before.
     public var socketsLeft = 0
+
+    public init() {}
 }
 
 /// Ways to be hostile.

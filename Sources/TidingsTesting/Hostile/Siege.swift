@@ -121,8 +121,8 @@ struct Siege {
         figures.secondsToCut = left.isEmpty ? -start.timeIntervalSinceNow : nil
     }
 
-    /// Streams that were live, and whose other end no longer is. It cannot tell when it was cut: the gateway's
-    /// sockets are counted.
+    /// Streams that were live, and whose other end no longer is. It cannot tell when it was cut: the
+    /// gateway's sockets are counted.
     private func vanish(_ figures: inout AttackFigures) throws {
         let before = try ProcessFigures(pid: target.pid).sockets
         let open = try (0..<peers).map { _ in try openStream() }
