@@ -1,14 +1,20 @@
-// Texts in a database that claim to be JSON: passed on only if they are, on one line.
+// Texts in a database that claim to be JSON: passed on only if they are, on one line. One that is not, among
+// the records of an answer, would make the whole answer unreadable to every client of its business. So what
+// some parser refuses is not passed on either: lone surrogates (PHP, Foundation), numbers beyond a double
+// (serde, Foundation).
 
 /// Looks at JSON text without building anything.
 enum JSONText {
-    /// RFC 8259 § 6.
+    /// RFC 8259 § 6, and not beyond what a double holds.
     static func isNumber(_ text: [UInt8]) -> Bool {
         var scanner = Scanner(text)
         return scanner.number() && scanner.isAtEnd
     }
 
-    /// The same JSON without white space between tokens; nil when it is not JSON, or nested deeper than 64.
+    /// The same JSON without white space between tokens, its line separators escaped; nil when it is not
+    /// JSON, or nested deeper than 64.
+    ///
+    /// - Parameter text: UTF-8.
     static func compact(_ text: [UInt8]) -> [UInt8]? {
         var scanner = Scanner(text)
         guard scanner.value(depth: 0) else { return nil }
@@ -73,21 +79,57 @@ enum JSONText {
 
         private mutating func string() -> Bool {
             guard take(0x22) else { return false }
-            while let byte = peek {
-                if byte < 0x20 { return false }
-                output.append(byte)
-                index += 1
-                if byte == 0x22 { return true }
+            while let byte = peek, byte >= 0x20 {
                 if byte == 0x5C {
-                    guard let escaped = peek else { return false }
-                    output.append(escaped)
-                    index += 1
+                    guard escape() else { return false }
+                } else if byte >= 0x80, let separator = separator() {
+                    output.append(contentsOf: separator.escaped.utf8)
+                    index += separator.width
+                } else {
+                    _ = take(byte)
+                    if byte == 0x22 { return true }
                 }
             }
             return false
         }
 
+        /// U+0085, U+2028 or U+2029, which `JSONWriter` escapes as well.
+        private func separator() -> (escaped: String, width: Int)? {
+            let next = text[index...].prefix(3)
+            switch next.first {
+            case 0xC2 where next.starts(with: [0xC2, 0x85]): return ("\\u0085", 2)
+            case 0xE2 where next.elementsEqual([0xE2, 0x80, 0xA8]): return ("\\u2028", 3)
+            case 0xE2 where next.elementsEqual([0xE2, 0x80, 0xA9]): return ("\\u2029", 3)
+            default: return nil
+            }
+        }
+
+        private mutating func escape() -> Bool {
+            guard take(0x5C), let kind = peek, "\"\\/bfnrtu".utf8.contains(kind), take(kind) else {
+                return false
+            }
+            guard kind == 0x75 else { return true }
+            guard let unit = codeUnit() else { return false }
+            guard UTF16.isSurrogate(unit) else { return true }
+            guard UTF16.isLeadSurrogate(unit), take(0x5C), take(0x75), let trail = codeUnit() else {
+                return false
+            }
+            return UTF16.isTrailSurrogate(trail)
+        }
+
+        /// The four hexadecimal digits behind `\u`.
+        private mutating func codeUnit() -> UInt16? {
+            let digits = text[index...].prefix(4)
+            // `UInt16(_:radix:)` would take a sign.
+            guard digits.count == 4, digits.allSatisfy({ UnicodeScalar($0).properties.isASCIIHexDigit }),
+                let unit = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { return nil }
+            digits.forEach { _ = take($0) }
+            return unit
+        }
+
         mutating func number() -> Bool {
+            let start = index
             _ = take(0x2D)
             if !take(0x30) { guard digits() else { return false } }
             if take(0x2E) { guard digits() else { return false } }
@@ -95,7 +137,9 @@ enum JSONText {
                 if !take(0x2B) { _ = take(0x2D) }
                 guard digits() else { return false }
             }
-            return true
+            // No more than twenty digits, and no exponent: nothing to ask.
+            return index - start <= 20 && !text[start..<index].contains { $0 | 0x20 == 0x65 }
+                || Double(String(decoding: text[start..<index], as: UTF8.self))?.isFinite ?? false
         }
 
         private mutating func digits() -> Bool {

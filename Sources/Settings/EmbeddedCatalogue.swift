@@ -12,7 +12,8 @@ enum EmbeddedCatalogue {
         #   table     the table's name; the entity's own when left out
         #   default   true: sent without `entities=`
         #   fields    a name, or `name: cast`. Casts: string (decimals stay exact strings, "12.50"), number, boolean,
-        #             timestamp, json, base64; without one, the value's own type.
+        #             timestamp, json (a stored text; one that is no JSON is sent as a string), base64; without one, the value's
+        #             own type.
         #   replace   further UNIQUE keys of the table, through which INSERT OR REPLACE can delete another row silently
         #   writable  what tills may upload, each field with its rules: required, string, integer, decimal, boolean, date, json,
         #             max:N, min:N, in:a,b, exists:entity (a live record of the same business). Not listed: not writable.
