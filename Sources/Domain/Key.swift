@@ -1,10 +1,32 @@
 // What identifies one row, or one business, in somebody's database: an integer or a text. Tidings never
-// converts between the two: SQLite keeps 7 and '7' apart in an untyped column, and so do we.
+// converts between the two: SQLite keeps 7 and '7' apart in an untyped column, and so do we. Nor does it take
+// two texts for one that only look alike: `é` of one scalar and `é` of two are equal Strings, and two keys.
 
 /// The primary key of a record, or the identity of a business, as its table stores it.
 public enum Key: Hashable, Sendable {
     case integer(Int64)
     case text(String)
+
+    public static func == (left: Key, right: Key) -> Bool {
+        switch (left, right) {
+        case (.integer(let a), .integer(let b)): a == b
+        case (.text(let a), .text(let b)): a.hasSameBytes(as: b)
+        case (.integer, .text), (.text, .integer): false
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .integer(let value): hasher.combine(value)
+        // Texts of the same bytes are equal Strings, and hash alike.
+        case .text(let value): hasher.combine(value)
+        }
+    }
+}
+
+extension String {
+    /// Whether the UTF-8 is the same: `==` takes canonically equivalent texts for one, and databases do not.
+    public func hasSameBytes(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
 extension Key: CustomStringConvertible {
@@ -27,11 +49,11 @@ extension Key: CustomStringConvertible {
 }
 
 extension Key: Comparable {
-    /// Integers before texts, as SQLite sorts an untyped column.
+    /// Integers before texts, and those by their bytes, as SQLite sorts an untyped column.
     public static func < (left: Key, right: Key) -> Bool {
         switch (left, right) {
         case (.integer(let a), .integer(let b)): a < b
-        case (.text(let a), .text(let b)): a < b
+        case (.text(let a), .text(let b)): a.utf8.lexicographicallyPrecedes(b.utf8)
         case (.integer, .text): true
         case (.text, .integer): false
         }

@@ -141,7 +141,7 @@ extension WriteRule {
             }
             return "must be at least \(limit)\(isNumeric ? "" : " characters")"
         case .among(let list):
-            if case .text(let text) = value, list.contains(text) { return nil }
+            if case .text(let text) = value, list.contains(where: text.hasSameBytes) { return nil }
             return "must be one of \(list.joined(separator: ", "))"
         }
     }

@@ -106,11 +106,15 @@ import GRDBSQLite
         }
     }
 
-    /// A key as it is stored; nil for NULL, reals and blobs, which are no keys.
+    /// A key as it is stored; nil for NULL, reals, blobs and ill-formed texts, which are no keys: mended, two
+    /// of the last could become one.
     func key(_ column: Int32) -> Key? {
         switch storage(column) {
         case .integer: .integer(integer(column))
-        case .text: .text(text(column))
+        case .text:
+            withBytes(column) { bytes in
+                unsafe bytes.withUnsafeBufferPointer { unsafe String(validating: $0, as: UTF8.self) }
+            }.map(Key.text)
         case .real, .blob, .null: nil
         }
     }

@@ -45,6 +45,7 @@ import Testing
         ("string|min:2", .text("a"), "must be at least 2 characters"),
         ("decimal|max:10", .text("10.01"), "must not be greater than 10"),
         ("integer|min:1", .integer(0), "must be at least 1"), ("in:a,b", .text("c"), "must be one of a, b"),
+        ("in:caf\u{E9}", .text("cafe\u{301}"), "must be one of caf\u{E9}"),
         ("in:a,b", .integer(1), "must be one of a, b"), ("exists:units", .boolean(true), "must be an id"),
         ("exists:units", .decimal("1.5"), "must be an id"),
     ])

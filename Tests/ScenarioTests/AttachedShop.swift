@@ -81,7 +81,7 @@ extension Daemon {
     }
 
     /// A token of a person of an attached application's business.
-    func owner(of business: Int) throws -> String {
+    func owner(of business: some CustomStringConvertible) throws -> String {
         let answer = try tidings("user", "create", "owner", "--business", "\(business)", "--json")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any])
         return try #require(json["token"] as? String)

@@ -65,15 +65,16 @@ private struct FormError: Error {
 
 /// Sees to it that the operations of a group stand together. A value.
 private struct GroupReader {
-    private var last: String?
-    private var seen: Set<String> = []
+    private var last: [UInt8]?
+    private var seen: Set<[UInt8]> = []
 
     /// Whether a group begins here.
     mutating func begins(with operation: JSONValue, at index: Int) throws(FormError) -> Bool {
-        let name: String?
+        let name: [UInt8]?
         switch operation["group"] {
         case nil, .null: name = nil
-        case .string(let text) where (1...UploadForm.groupBytesMax).contains(text.utf8.count): name = text
+        case .string(let text) where (1...UploadForm.groupBytesMax).contains(text.utf8.count):
+            name = Array(text.utf8)
         default: throw FormError(index, "group", "must be a string of at most 128 bytes")
         }
         defer { last = name }
