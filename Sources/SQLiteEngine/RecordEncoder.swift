@@ -10,6 +10,8 @@ final class RecordEncoder {
     /// What is selected of the table, called `t`: the key first. A column that a migration took away is
     /// NULL.
     let selection: String
+    private let entity: EntityDefinition
+    private let table: TableSchema
     private let lookup: RawStatement
     private let fields: FieldEncoder
     private let children: [ChildEncoder]
@@ -33,14 +35,24 @@ final class RecordEncoder {
             [entity.keyColumn] + [entity.createdAtColumn, entity.updatedAtColumn].compactMap(\.self)
             + entity.fields.map(\.column)
         selection = table.selection(columns, as: "t")
+        self.entity = entity
+        self.table = table
         lookup = try RawStatement(
-            db, "SELECT \(selection) FROM \(quoted(entity.table)) t WHERE t.\(quoted(entity.keyColumn)) = ?1")
+            db,
+            """
+            SELECT \(selection) FROM \(quoted(entity.table)) t
+            WHERE t.\(quoted(entity.keyColumn)) = ?1 AND \(entity.isOwn("t", of: "?2", in: table))
+            """)
         children = try entity.embeds.compactMap { try ChildEncoder($0, localTime: localTime, db) }
     }
 
-    /// The record of that id, JSON; nil when its row is not there.
-    func record(_ id: Key, version: Int64) throws -> [UInt8]? {
+    /// SQL: the row, called `t`, is a living one of that business.
+    func isOwn(of business: String) -> String { entity.isOwn("t", of: business, in: table) }
+
+    /// The record of that id, JSON; nil when no living row of the business has it.
+    func record(_ id: Key, of business: BusinessID, version: Int64) throws -> [UInt8]? {
         lookup.bind(1, id)
+        lookup.bind(2, business.key)
         return try lookup.first { row in
             writer.removeAll()
             try encode(row, from: 0, version: version, to: &writer)

@@ -187,7 +187,8 @@ public final class SQLiteChangeSource: ChangeSource {
             var part = parts[record.entity] ?? EntityDelta(record.entity)
             part.total = totals[record.entity] ?? Total()
             if net.isAlive,
-                let bytes = try encoder(of: record.entity, db)?.record(record.id, version: net.version)
+                let bytes = try encoder(of: record.entity, db)?.record(
+                    record.id, of: gathered.business, version: net.version)
             {
                 if net.beganHere { part.created.append(bytes) } else { part.updated.append(bytes) }
             } else {

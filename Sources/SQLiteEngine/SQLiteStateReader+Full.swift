@@ -95,10 +95,13 @@ extension SQLiteStateReader {
             """
             SELECT s.version, \(encoder.selection) FROM tidings_state s CROSS JOIN \(table) t ON t.\(key) = s.id
             WHERE s.business = ?1 AND s.entity = \(entity.rawValue) AND s.dead = 0
+              AND \(encoder.isOwn(of: "s.business"))
             """)
         statement.bind(1, business.key)
         var count = 0
         try statement.forEach { row in
+            // What is no key is nowhere else either: not in totals, pages or streams.
+            guard row.key(1) != nil else { return }
             before(count == 0, &json)
             try encoder.encode(row, from: 1, version: row.integer(0), to: &json)
             after(&json)

@@ -86,7 +86,7 @@ extension SQLiteStateReader {
             (version: row.integer(0), isDead: row.integer(1) != 0, at: row.integer(2))
         }
         guard let state, !state.isDead else { return nil }
-        guard let json = try encoder.record(id, version: state.version) else {
+        guard let json = try encoder.record(id, of: business, version: state.version) else {
             Self.driftedRecords.add()
             return nil
         }

@@ -144,7 +144,7 @@ public final class SQLiteStateReader: StateReader {
             guard count < limit, bytes < Self.pageBytes else { return hasMore = true }
             count += 1
             last = Seq(row.integer(2))
-            bytes += try add(row, base: token.base, to: &parts, db)
+            bytes += try add(row, of: scope.business, base: token.base, to: &parts, db)
         }
         var next = token
         next.entities = scope.entities
@@ -163,13 +163,15 @@ public final class SQLiteStateReader: StateReader {
 
     /// Columns: entity, id, seq, born, version, dead, device, operation. Returns the record's bytes.
     private func add(
-        _ row: RawStatement, base: Seq, to parts: inout [EntityNumber: EntityDelta], _ db: Database
+        _ row: RawStatement, of business: BusinessID, base: Seq,
+        to parts: inout [EntityNumber: EntityDelta], _ db: Database
     ) throws -> Int {
         guard let entity = EntityNumber(Int(row.integer(0))), let id = row.key(1) else { return 0 }
         var bytes = 0
         if row.integer(5) != 0 {
             parts[entity]?.deleted.append(id)
-        } else if let record = try encoder(of: entity, db)?.record(id, version: row.integer(4)) {
+        } else if let record = try encoder(of: entity, db)?.record(id, of: business, version: row.integer(4))
+        {
             bytes = record.count
             if row.integer(3) > base.rawValue {
                 parts[entity]?.created.append(record)
@@ -229,8 +231,10 @@ public final class SQLiteStateReader: StateReader {
 
     // MARK: Counted
 
-    /// Answered as deleted: the state index calls them live and their rows are not there.
+    /// Answered as deleted: the state index calls them live, and the business has no such rows.
     public static let driftedRecords = Counter(
         "tidings_drifted_records_total",
-        help: "Records served as deleted because their rows were missing: hooks had been bypassed.")
+        help:
+            "Records served as deleted because their rows were missing or another's: hooks had been bypassed."
+    )
 }

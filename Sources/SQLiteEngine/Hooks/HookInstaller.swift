@@ -179,14 +179,24 @@ public struct HookInstaller {
                 """, arguments: [entity.number.rawValue, entity.table, purpose.rawValue])
     }
 
-    /// Our triggers by name.
+    /// Our triggers by name, each with its SQL; without, when it is older than another trigger of its table.
+    ///
+    /// SQLite runs triggers of one event newest first. One that runs before a hook and writes the row again
+    /// is journaled first, and then the hook journals a row that is no more; one that ends with RAISE(IGNORE)
+    /// keeps the hook from running at all. So hooks are the newest, and where they are not they are made
+    /// anew.
     private static func installed(_ db: Database) throws -> [String: String] {
         let rows = try Row.fetchAll(
             db,
-            sql:
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE "
-                + "'tidings\\_%' ESCAPE '\\'"
-        )
+            sql: """
+                WITH triggers AS (
+                  SELECT rowid AS age, name, lower(tbl_name) AS of_table, sql,
+                    name LIKE 'tidings\\_%' ESCAPE '\\' AS is_ours
+                  FROM sqlite_master WHERE type = 'trigger')
+                SELECT name, CASE WHEN age > coalesce((SELECT max(o.age) FROM triggers o
+                  WHERE o.of_table = t.of_table AND NOT o.is_ours), 0) THEN sql ELSE '' END AS sql
+                FROM triggers t WHERE is_ours
+                """)
         return Dictionary(uniqueKeysWithValues: rows.map { ($0["name"], $0["sql"]) })
     }
 

@@ -4,7 +4,7 @@
 public struct HookStatus: Hashable, Sendable {
     /// Hooks that are not there.
     public var missing: [String] = []
-    /// Hooks whose SQL is another.
+    /// Hooks whose SQL is another, or that are older than another trigger of their table.
     public var different: [String] = []
     /// Hooks of ours that the catalogue does not ask for.
     public var surplus: [String] = []

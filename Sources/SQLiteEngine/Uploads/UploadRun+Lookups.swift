@@ -74,7 +74,11 @@ extension UploadRun {
     /// Nil when this business never had it.
     func state(_ entity: EntityDefinition, _ id: Key) throws -> RecordState? {
         try row(
-            "SELECT version, dead, seq FROM tidings_state WHERE entity = ? AND id = ? AND business = ?",
+            """
+            SELECT s.version, s.seq, s.dead OR NOT EXISTS(SELECT 1 FROM \(quoted(entity.table)) t
+              WHERE t.\(quoted(entity.keyColumn)) = s.id AND \(entity.isOwn("t", of: "s.business", in: nil))) AS dead
+            FROM tidings_state s WHERE s.entity = ? AND s.id = ? AND s.business = ?
+            """,
             [entity.number.rawValue.databaseValue, id.databaseValue, business.key.databaseValue]
         ).map { RecordState(version: $0["version"], isDead: $0["dead"], seq: Seq($0["seq"] as Int64)) }
     }
@@ -121,7 +125,8 @@ extension UploadRun {
         result.id = id
         result.version = state.version
         if !state.isDead {
-            result.record = try RecordEncoder.make(entity, db)?.record(id, version: state.version)
+            result.record = try RecordEncoder.make(entity, db)?.record(
+                id, of: business, version: state.version)
         }
         return result
     }
