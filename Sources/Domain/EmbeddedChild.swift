@@ -15,11 +15,11 @@ public struct EmbeddedChild: Hashable, Sendable {
     public var fields: [FieldDefinition]
     /// The child's keys, primary and other, through which a REPLACE can take a row from another parent
     /// without a delete trigger.
-    public var replaceKeys: [[String]]
+    public var replaceKeys: [ReplaceKey]
 
     public init(
         name: String, table: String, parentColumn: String, orderColumn: String? = nil,
-        deletedAtColumn: String? = nil, fields: [FieldDefinition] = [], replaceKeys: [[String]] = []
+        deletedAtColumn: String? = nil, fields: [FieldDefinition] = [], replaceKeys: [ReplaceKey] = []
     ) {
         self.name = name
         self.table = table

@@ -26,7 +26,7 @@ public struct EntityDefinition: Hashable, Sendable {
     public var isOptional: Bool
     /// Further UNIQUE keys of the table, through which a REPLACE can delete another row without a delete
     /// trigger.
-    public var replaceKeys: [[String]]
+    public var replaceKeys: [ReplaceKey]
     /// What tills may upload; empty: nothing.
     public var writable: [WritableField]
     public var conflictPolicy: ConflictPolicy
@@ -37,7 +37,7 @@ public struct EntityDefinition: Hashable, Sendable {
         versionColumn: String? = "version", createdAtColumn: String? = "created_at",
         updatedAtColumn: String? = "updated_at", deletedAtColumn: String? = "deleted_at",
         fields: [FieldDefinition] = [], embeds: [EmbeddedChild] = [], timeZone: String? = nil,
-        isDefault: Bool = true, isOptional: Bool = false, replaceKeys: [[String]] = [],
+        isDefault: Bool = true, isOptional: Bool = false, replaceKeys: [ReplaceKey] = [],
         writable: [WritableField] = [], conflictPolicy: ConflictPolicy = .reject
     ) {
         self.number = number
@@ -58,6 +58,18 @@ public struct EntityDefinition: Hashable, Sendable {
         self.replaceKeys = replaceKeys
         self.writable = writable
         self.conflictPolicy = conflictPolicy
+    }
+}
+
+/// A UNIQUE key, through which a REPLACE can delete a row without a delete trigger.
+public struct ReplaceKey: Hashable, Sendable {
+    public var columns: [String]
+    /// How its index compares each of them, as the database says; nil: not asked yet.
+    public var collations: [String]?
+
+    public init(_ columns: [String], collations: [String]? = nil) {
+        self.columns = columns
+        self.collations = collations
     }
 }
 

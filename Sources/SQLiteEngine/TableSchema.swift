@@ -1,5 +1,6 @@
 // What a table in the database is: asked anew each time, since applications migrate whenever they like.
 
+import Domain
 import GRDB
 
 /// One table as its database describes it. A value.
@@ -71,6 +72,12 @@ struct TableSchema {
         return tail.contains("WITHOUT") && tail.contains("ROWID")
     }
 
+    /// Whether a column is the rowid by another name, and so an integer in every row.
+    func isRowID(_ column: String) -> Bool {
+        primaryKey.count == 1 && primaryKey[0].name.lowercased() == column.lowercased()
+            && primaryKey[0].type == "INTEGER" && !isWithoutRowID
+    }
+
     func column(_ name: String) -> Column? {
         columns.first { $0.name.lowercased() == name.lowercased() }
     }
@@ -82,6 +89,18 @@ struct TableSchema {
         if primaryKey.count == 1, primaryKey[0].name.lowercased() == column.lowercased() { return true }
         return uniqueKeys.contains {
             !$0.isPartial && $0.columns.count == 1 && $0.columns[0]?.lowercased() == column.lowercased()
+        }
+    }
+
+    /// These keys as the table's indexes hold them, which need not compare as the columns do; without those
+    /// whose columns are not there.
+    func indexes(behind keys: [ReplaceKey]) -> [ReplaceKey] {
+        keys.filter { $0.columns.allSatisfy(has) }.flatMap { key in
+            let names = Set(key.columns.map { $0.lowercased() })
+            let indexes = uniqueKeys.filter { Set($0.columns.map { $0?.lowercased() }) == names }
+            return indexes.isEmpty
+                ? [key]
+                : indexes.map { ReplaceKey($0.columns.compactMap(\.self), collations: $0.collations) }
         }
     }
 

@@ -158,18 +158,18 @@ struct CatalogueReader {
         return cast
     }
 
-    func replaceKeys(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [[String]] {
+    func replaceKeys(_ node: Node?, _ name: EntityName) throws(CatalogueError) -> [ReplaceKey] {
         guard let node else { return [] }
         guard let list = node.sequence else {
             throw fail(node, "\(name): `replace` is a list of column lists")
         }
-        var keys: [[String]] = []
+        var keys: [ReplaceKey] = []
         for entry in list {
             guard let columns = entry.sequence?.map({ $0.string }), !columns.isEmpty, !columns.contains(nil)
             else {
                 throw fail(entry, "\(name): `replace` is a list of column lists")
             }
-            keys.append(columns.compactMap(\.self))
+            keys.append(ReplaceKey(columns.compactMap(\.self)))
         }
         return keys
     }

@@ -39,16 +39,21 @@ final class HookFixture {
 
     /// Runs statements in another process; a failing statement fails the test.
     @discardableResult func write(_ sql: String, by writer: Writer = .shell) throws -> String {
+        try Self.write(sql, to: path, by: writer)
+    }
+
+    /// The same in any database.
+    @discardableResult static func write(_ sql: String, to path: String, by writer: Writer) throws -> String {
         switch writer {
         case .shell:
-            try Self.run(
+            try run(
                 "/usr/bin/sqlite3", ["-bail", path], input: ".timeout 5000\nPRAGMA foreign_keys=ON;\n" + sql)
-        case .python: try python(sql, recursive: false)
-        case .pythonRecursive: try python(sql, recursive: true)
+        case .python: try python(sql, to: path, recursive: false)
+        case .pythonRecursive: try python(sql, to: path, recursive: true)
         }
     }
 
-    private func python(_ sql: String, recursive: Bool) throws -> String {
+    private static func python(_ sql: String, to path: String, recursive: Bool) throws -> String {
         let program = """
             import sqlite3, sys
             db = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
@@ -61,7 +66,7 @@ final class HookFixture {
                     for row in db.execute(statement): print(*row, sep="|")
                     statement = ""
             """
-        return try Self.run("/usr/bin/env", ["python3", "-c", program, path], input: sql + "\n")
+        return try run("/usr/bin/env", ["python3", "-c", program, path], input: sql + "\n")
     }
 
     /// Runs a program to its end. Throws what it printed when it fails.

@@ -42,7 +42,7 @@ private struct ChildHookParts {
     let isVisibleChange: String
     private let number: UInt8
     private let table: String
-    private let replaceKeys: [[String]]
+    private let replaceKeys: [ReplaceKey]
     /// Of the parent's table, where the version is written back to.
     private let writeBack: (table: String, key: String, version: String)?
 
@@ -52,7 +52,7 @@ private struct ChildHookParts {
         parent = quoted(child.parentColumn)
         replaceKeys = child.replaceKeys
         var unique: [String] = []
-        for column in child.replaceKeys.joined().map(quoted) where !unique.contains(column) {
+        for column in child.replaceKeys.flatMap(\.columns).map(quoted) where !unique.contains(column) {
             unique.append(column)
         }
         uniqueColumns = unique.joined(separator: ", ")
@@ -63,7 +63,7 @@ private struct ChildHookParts {
             visible.append(column)
         }
         visibleColumns = visible.joined(separator: ", ")
-        isVisibleChange = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }.joined(separator: "\n  OR ")
+        isVisibleChange = visible.map(HookGenerator.isChanged).joined(separator: "\n  OR ")
         writeBack = entity.versionColumn.flatMap {
             writesVersionBack ? (quoted(entity.table), quoted(entity.keyColumn), quoted($0)) : nil
         }
@@ -94,10 +94,10 @@ private struct ChildHookParts {
 
     /// Other parents whose child this statement may be about to replace.
     var touchVictims: [String] {
-        replaceKeys.flatMap { columns in
-            let match = columns.map { "y.\(quoted($0)) = NEW.\(quoted($0))" }.joined(separator: " AND ")
-            return touch(
-                "SELECT y.\(parent) FROM \(table) y WHERE \(match) AND y.\(parent) IS NOT NEW.\(parent)")
+        replaceKeys.flatMap { key in
+            touch(
+                "SELECT y.\(parent) FROM \(table) y WHERE \(key.meetsNew) AND y.\(parent) IS NOT NEW.\(parent)"
+            )
         }
     }
 }

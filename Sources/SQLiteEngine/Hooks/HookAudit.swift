@@ -64,6 +64,30 @@ extension HookInstaller {
         }
     }
 
+    /// Living rows of somebody whose key can name no record: NULL, a real, a BLOB, ill-formed UTF-8. Nobody
+    /// is told of them.
+    ///
+    /// - Complexity: All rows of the tables whose key is not their rowid.
+    public func rowsWithoutKey() throws -> [(entity: EntityName, count: Int)] {
+        try queue.read { db in
+            try SchemaFit(catalogue, db).entities.compactMap { entity in
+                guard let table = try TableSchema.read(entity.table, db), !table.isRowID(entity.keyColumn)
+                else { return nil }
+                var conditions = entity.deletedAtColumn.map { ["\(quoted($0)) IS NULL"] } ?? []
+                if case .column(let business) = entity.business {
+                    conditions.append("\(quoted(business)) IS NOT NULL")
+                }
+                let living = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+                var count = 0
+                try RawStatement(
+                    db, "SELECT \(quoted(entity.keyColumn)) FROM \(quoted(entity.table))\(living)"
+                )
+                .forEach { if $0.key(0) == nil { count += 1 } }
+                return count > 0 ? (entity.name, count) : nil
+            }
+        }
+    }
+
     /// Whether an entity whose table is there was never hooked.
     func hasUnmarked() throws -> Bool {
         try queue.read { db in

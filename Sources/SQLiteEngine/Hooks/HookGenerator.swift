@@ -4,7 +4,7 @@
 // Rules that cost somebody data before they were rules (docs/ARCHITECTURE.md § Hooks):
 // - only ON CONFLICT DO UPDATE / DO NOTHING inside: an outer conflict clause overrides OR REPLACE;
 // - `+NEW.id` against untyped keys: without the plus no index is used, and every write scans;
-// - a NULL business makes no journal row, and never fails the writer;
+// - a NULL business or key makes no journal row, and never fails the writer;
 // - delete hooks take the business from the state index, never from OLD: after a cascade the parent is gone;
 // - a REPLACE through a second UNIQUE key deletes without a delete trigger: BEFORE hooks note possible
 //   victims, AFTER hooks journal those that are gone. Right with `recursive_triggers` off and on.
@@ -82,6 +82,33 @@ extension HookGenerator {
             "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         }
     }
+
+    /// SQL: whether a value can name a record. Columns that are no alias of rowid may hold NULL, reals and
+    /// BLOBs.
+    static func isKey(_ value: String) -> String { "typeof(\(value)) IN ('integer', 'text')" }
+
+    /// SQL: whether an update changed a column, be it by case only and the column COLLATE NOCASE.
+    static func isChanged(_ column: String) -> String { "NEW.\(column) IS NOT OLD.\(column) COLLATE BINARY" }
+
+    /// SQL: a version as a table's column says it; 0 for what cannot grow, or not as far as clients count.
+    static func version(_ column: String?) -> String {
+        column.map {
+            "CASE WHEN typeof(\($0)) = 'integer' AND \($0) BETWEEN 1 AND \(versionMax) THEN \($0) ELSE 0 END"
+        } ?? "0"
+    }
+
+    /// Half of what JavaScript counts exactly, so that it can still grow.
+    private static let versionMax = Int64(1) << 52
+}
+
+extension ReplaceKey {
+    /// SQL: a row called `y` stands in the way of NEW, as the index compares them.
+    var meetsNew: String {
+        columns.enumerated().map { place, column in
+            let collation = collations.map { " COLLATE \(quoted($0[place]))" } ?? ""
+            return "y.\(quoted(column)) = NEW.\(quoted(column))\(collation)"
+        }.joined(separator: " AND ")
+    }
 }
 
 /// The statements hooks are made of, for one table. A value.
@@ -102,7 +129,7 @@ private struct HookParts {
     /// What clients see.
     let visibleColumns: String
     let isVisibleChange: String
-    private let replaceKeys: [[String]]
+    private let replaceKeys: [ReplaceKey]
 
     private static let into = "INSERT INTO tidings_journal(entity, business, id, op, version, was)"
 
@@ -124,19 +151,20 @@ private struct HookParts {
         wasLive = entity.deletedAtColumn.map { "(OLD.\(quoted($0)) IS NULL)" } ?? "1"
         let last = "(SELECT max(version) FROM tidings_state WHERE entity = \(number) AND id = +NEW.\(key))"
         let version = entity.versionColumn.map(quoted)
-        newVersion = "max(\(version.map { "coalesce(NEW.\($0), 0)" } ?? "0"), 1 + coalesce(\(last), 0))"
+        newVersion =
+            "max(\(HookGenerator.version(version.map { "NEW.\($0)" })), 1 + coalesce(\(last), 0))"
 
         // `SET rowid = …` changes an integer key by another name.
         let keyNames = [key, "rowid", "oid", "_rowid_"]
         let deletedAt = entity.deletedAtColumn.map(quoted)
         var unique = keyNames
-        for column in entity.replaceKeys.joined().map(quoted) where !unique.contains(column) {
+        for column in entity.replaceKeys.flatMap(\.columns).map(quoted) where !unique.contains(column) {
             unique.append(column)
         }
         uniqueColumns = unique.joined(separator: ", ")
         identityColumns = (keyNames + [businessColumn, deletedAt].compactMap(\.self)).joined(separator: ", ")
         isAnotherLife =
-            ([key, businessColumn].compactMap(\.self).map { "NEW.\($0) IS NOT OLD.\($0)" }
+            ([key, businessColumn].compactMap(\.self).map(HookGenerator.isChanged)
             + (deletedAt == nil ? [] : ["\(isLive) <> \(wasLive)"])).joined(separator: " OR ")
         var visible = [key]
         let stamps = [entity.createdAtColumn, entity.updatedAtColumn].compactMap(\.self).map(quoted)
@@ -147,10 +175,10 @@ private struct HookParts {
         }
         visibleColumns = (visible + [version].compactMap(\.self) + keyNames.dropFirst())
             .joined(separator: ", ")
-        var changes = visible.map { "NEW.\($0) IS NOT OLD.\($0)" }
+        var changes = visible.map(HookGenerator.isChanged)
         // A new version alone is a change too, unless it is the one that was just written back.
         if let version {
-            changes.append("(NEW.\(version) IS NOT OLD.\(version) AND NEW.\(version) IS NOT \(last))")
+            changes.append("(\(HookGenerator.isChanged(version)) AND NEW.\(version) IS NOT \(last))")
         }
         isVisibleChange = changes.joined(separator: "\n  OR ")
         if let version, writesVersionBack {
@@ -169,12 +197,11 @@ private struct HookParts {
     func noteVictims(isUpdate: Bool) -> [String] {
         guard !replaceKeys.isEmpty else { return [] }
         let own = isUpdate ? "OLD.\(key)" : "NEW.\(key)"
-        var notes = replaceKeys.map { columns in
-            let match = columns.map { "y.\(quoted($0)) = NEW.\(quoted($0))" }.joined(separator: " AND ")
-            return """
-                INSERT INTO tidings_suspect(entity, id) SELECT \(number), y.\(key) FROM \(table) y
-                    WHERE \(match) AND y.\(key) IS NOT \(own) ON CONFLICT DO NOTHING
-                """
+        var notes = replaceKeys.map { unique in
+            """
+            INSERT INTO tidings_suspect(entity, id) SELECT \(number), y.\(key) FROM \(table) y
+                WHERE \(unique.meetsNew) AND y.\(key) IS NOT \(own) AND y.\(key) IS NOT NULL ON CONFLICT DO NOTHING
+            """
         }
         if isUpdate {
             notes.append(
@@ -207,12 +234,14 @@ private struct HookParts {
         \(Self.into)
             SELECT \(number), s.business, s.id, 3, s.version + 1, s.version FROM tidings_state s
             WHERE s.entity = \(number) AND s.dead = 0 AND s.id IN (\(ids))
-              AND NOT (s.id = +NEW.\(key) AND s.business IS \(business) AND \(isLive))
+              AND NOT (s.id IS +NEW.\(key) AND s.business IS \(business) AND \(isLive))
         """
     }
 
-    /// A living row of a business: the only ones that have a life to journal.
-    var isSomebodys: String { "\(business) IS NOT NULL AND \(isLive)" }
+    /// A living row of a business, with a key: the only ones that have a life to journal.
+    var isSomebodys: String {
+        "\(business) IS NOT NULL AND \(isLive) AND \(HookGenerator.isKey("NEW.\(key)"))"
+    }
 
     /// The life that is, of a row that is somebody's. VALUES, since INSERT … SELECT into a table that has a
     /// trigger takes a temporary table each time.

@@ -45,7 +45,7 @@ struct SchemaFit {
         fitted.updatedAtColumn = keep(entity.updatedAtColumn, of: table)
         fitted.deletedAtColumn = keep(entity.deletedAtColumn, of: table)
         fitted.fields = entity.fields.filter { keep($0.column, of: table) != nil }
-        fitted.replaceKeys = entity.replaceKeys.filter { $0.allSatisfy(table.has) }
+        fitted.replaceKeys = table.indexes(behind: entity.replaceKeys)
         fitted.embeds = try entity.embeds.compactMap { try fit($0) { try TableSchema.read($0, db) } }
         return fitted
     }
@@ -62,7 +62,7 @@ struct SchemaFit {
         fitted.orderColumn = keep(child.orderColumn, of: table)
         fitted.deletedAtColumn = keep(child.deletedAtColumn, of: table)
         fitted.fields = child.fields.filter { keep($0.column, of: table) != nil }
-        fitted.replaceKeys = child.replaceKeys.filter { $0.allSatisfy(table.has) }
+        fitted.replaceKeys = table.indexes(behind: child.replaceKeys)
         return fitted
     }
 

@@ -128,18 +128,19 @@ struct TableWalk {
             case (.adopt, _), (_, nil): "0"
             // Attached, the state index may well be ahead: the column is never written.
             case (.compare, .some(let version)):
-                writesVersionBack ? "\(version) IS NOT s.version" : "\(version) > s.version"
+                writesVersionBack
+                    ? "\(version) IS NOT s.version" : "\(HookGenerator.version(version)) > s.version"
             }
         let last = "(SELECT max(version) FROM tidings_state WHERE entity = \(number) AND id = +\(key))"
         return """
             SELECT \(number), \(business), \(key),
               CASE s.dead WHEN 0 THEN 2 WHEN 1 THEN 4 ELSE \(purpose == .adopt ? 5 : 1) END,
-              max(coalesce(\(version ?? "0"), 0), 1 + coalesce(\(last), 0)),
+              max(\(HookGenerator.version(version)), 1 + coalesce(\(last), 0)),
               CASE s.dead WHEN 0 THEN s.version END
             FROM \(table) t LEFT JOIN tidings_state s
               ON s.entity = \(number) AND s.id = +\(key) AND s.business = +\(business)
             WHERE \(after(place, key)) AND \(key) <= :end AND \(isLive) AND \(business) IS NOT NULL
-              AND (s.dead IS NOT 0 OR \(isChanged))
+              AND \(HookGenerator.isKey(key)) AND (s.dead IS NOT 0 OR \(isChanged))
             ORDER BY \(key)
             """
     }
@@ -150,7 +151,8 @@ struct TableWalk {
             hasTable
             ? """
             AND NOT EXISTS(SELECT 1 FROM \(table) t
-                WHERE \(key) = s.id AND \(isLive) AND \(business) IS s.business)
+                WHERE \(key) = s.id AND \(isLive) AND s.business IS \(business)
+                  AND \(HookGenerator.isKey(key)))
             """ : ""
         return """
             SELECT \(number), s.business, s.id, 3, s.version + 1, s.version FROM tidings_state s

@@ -20,7 +20,9 @@ struct DatabaseChecks {
         }
         do {
             let queue = try stores.file.open(.reader)
-            return try [open(queue), mode(queue), durability, wal, walReset(queue), hooks(), newest(queue)]
+            return try [
+                open(queue), mode(queue), durability, wal, walReset(queue), hooks(), keys(), newest(queue),
+            ]
         } catch {
             return [
                 .broken(
@@ -110,6 +112,17 @@ struct DatabaseChecks {
                 "hooks", "do not fit: \(text)",
                 "The catalogue names what is not there: change database.catalogue, or the application's schema."
             )
+    }
+
+    /// A column that is no alias of rowid takes whatever it is given.
+    private func keys() throws -> Finding {
+        let rows = try HooksCommand.installer(stores).rowsWithoutKey()
+        guard !rows.isEmpty else { return .fine("keys", "every row has one") }
+        let text = rows.map { "\($0.entity): \($0.count)" }.joined(separator: ", ")
+        return .warning(
+            "keys", "rows that no till is told of, since their key is neither an integer nor a text: \(text)",
+            "Find them by `typeof(key) NOT IN ('integer', 'text')`, or text that is not UTF-8, and give them keys."
+        )
     }
 
     /// Hooks stamp rows by the writers' clocks.
