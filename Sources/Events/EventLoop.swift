@@ -10,6 +10,7 @@ import CLinux
 import Glibc
 public import Lanes
 import Synchronization
+public import Telemetry
 
 /// A thread that owns sockets and never blocks. Posting is from any lane; the rest lives on its own thread.
 @safe public final class EventLoop: TimedLane, @unchecked Sendable {
@@ -21,6 +22,11 @@ import Synchronization
     private let base: OpaquePointer
     private var wakeEvent: OpaquePointer?
     private let longestTurn = Atomic<Int64>(0)
+    private static let turns = Histogram(
+        "tidings_loop_turn_seconds",
+        help: "How long posted work, or a batch of ready sockets, kept its loop at a stretch.")
+    /// What `/metrics` shows of this module.
+    public static var metrics: [any Metric] { [turns] }
     private var poll: SocketPoll?
     /// What sockets of this loop read into, one after another.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1_024, alignment: 16)
@@ -44,7 +50,7 @@ import Synchronization
                 _ = loop.drain()
             }, Unmanaged.passUnretained(self).toOpaque())
         // Now, not with the first socket: by then a crowd may have taken the last descriptor.
-        poll = unsafe SocketPoll(base: base)
+        poll = unsafe SocketPoll(base: base, of: self)
         startThread()
     }
 
@@ -73,7 +79,7 @@ import Synchronization
         unsafe LoopTimer(base: base, after: delay, work)
     }
 
-    /// The longest time one batch of posted work kept the loop busy since last asked. From anywhere.
+    /// The longest time one batch of work kept the loop busy since last asked. From anywhere.
     public func takeLongestTurn() -> Duration { .nanoseconds(longestTurn.exchange(0, ordering: .relaxed)) }
 
     /// Ends the thread once the tray is empty. From anywhere.
@@ -124,12 +130,21 @@ import Synchronization
         guard !jobs.isEmpty else { return false }
         let start = ContinuousClock.now
         for job in jobs { job.run() }
-        let (seconds, attoseconds) = (ContinuousClock.now - start).components
-        let took = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-        if took > longestTurn.load(ordering: .relaxed) { longestTurn.store(took, ordering: .relaxed) }
+        turned(since: start)
         // Work that posts work must not keep sockets and timers waiting: they are looked at before its turn
         // comes.
         if trayLength > 0 { unsafe event_base_loopcontinue(base) }
         return true
+    }
+
+    /// Notes how long a batch of work kept the loop.
+    func turned(since start: ContinuousClock.Instant) {
+        let took = ContinuousClock.now - start
+        Self.turns.observe(took)
+        let (seconds, attoseconds) = took.components
+        let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+        if nanoseconds > longestTurn.load(ordering: .relaxed) {
+            longestTurn.store(nanoseconds, ordering: .relaxed)
+        }
     }
 }

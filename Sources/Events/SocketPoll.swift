@@ -12,13 +12,15 @@ import Glibc
 /// Which sockets have bytes or room. Lives on its loop.
 @safe final class SocketPoll {
     private let epoll = clinux_epoll()
+    private unowned let loop: EventLoop
     /// By descriptor.
     private var sockets: [SocketStream?] = []
     private var event: OpaquePointer?
     private var descriptors = [Int32](repeating: 0, count: 256)
     private var readiness = [Int32](repeating: 0, count: 256)
 
-    init(base: OpaquePointer) {
+    init(base: OpaquePointer, of loop: EventLoop) {
+        self.loop = loop
         precondition(epoll >= 0, "no descriptor is left for a loop's epoll")
         unsafe event = event_new(
             base, epoll, Int16(EV_READ | EV_PERSIST),
@@ -56,6 +58,8 @@ import Glibc
 
     private func serve() {
         let count = unsafe clinux_epoll_ready(epoll, &descriptors, &readiness, Int32(descriptors.count))
+        let start = ContinuousClock.now
+        defer { loop.turned(since: start) }
         for index in 0..<max(0, Int(count)) {
             sockets[Int(descriptors[index])]?.isReady(readiness[index])
         }

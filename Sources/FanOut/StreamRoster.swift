@@ -5,6 +5,7 @@
 
 public import Domain
 import Synchronization
+import Telemetry
 
 /// How many streams may be open. 0 means no limit.
 public struct StreamLimits: Hashable, Sendable {
@@ -88,14 +89,20 @@ public final class StreamRoster: Sendable {
         let limits = limits.withLock { $0 }
         func isOver(_ count: Int, _ limit: Int) -> Bool { limit > 0 && count >= limit }
         return book.withLock { book in
-            if isOver(book.total, limits.total)
-                || isOver(book.ofBusiness[business] ?? 0, limits.perBusiness)
-                || isOver(book.ofAddress[identity.address] ?? 0, limits.perAddress)
-            {
+            let reached: Limit? =
+                isOver(book.total, limits.total)
+                ? .connections
+                : isOver(book.ofBusiness[business] ?? 0, limits.perBusiness)
+                    ? .streamsPerBusiness
+                    : isOver(book.ofAddress[identity.address] ?? 0, limits.perAddress)
+                        ? .connectionsPerAddress : nil
+            if let reached {
+                Limit.met.add(reached)
                 return .tooMany(ofDevice: false)
             }
             var admission = Admission.welcome
             if let device = book.ofDevice[identity.token], isOver(device.count, limits.perDevice) {
+                Limit.met.add(.streamsPerDevice)
                 guard let gone = device.silent else { return .tooMany(ofDevice: true) }
                 admission = .inPlaceOf(gone.stream, shard: Int(gone.shard))
                 // One place is given away once: the next newcomer does not find it.

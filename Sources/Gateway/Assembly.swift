@@ -36,6 +36,7 @@ struct BadFile: Error, CustomStringConvertible {
 /// The parts of a gateway, made and joined.
 struct Assembly {
     let configuration: Configuration
+    let file: DatabaseFile
     let loops: [EventLoop]
     let shards: [Confined<Shard>]
     let receptions: [Confined<Reception>]
@@ -51,6 +52,7 @@ struct Assembly {
             path: configuration.database.path,
             busyTimeoutSeconds: Double(configuration.database.busyTimeout.milliseconds) / 1_000,
             synchronousFull: configuration.database.durability.isFullForUs)
+        self.file = file
         try BadFile.naming(file.path) {
             if configuration.database.mode == .attached { try file.requireWAL() }
             try file.requireKnownSchema()
@@ -228,6 +230,20 @@ struct Assembly {
                 services: services, fleet: fleet, lane: loop, desk: desk, isLoopback: isLoopback,
                 collect: collect)
         }
+    }
+
+    /// Nil: it does not try itself.
+    func canary(at address: LocalAddress) -> Confined<Canary>? {
+        guard configuration.canary.every > .zero,
+            let entity = services.catalogue.entities.first(where: { !$0.isOptional })
+        else { return nil }
+        let lane = WorkerLane(name: "canary")
+        let (file, services) = (file, services)
+        let canary = Confined(on: lane) {
+            Canary(file: file, entity: entity, at: address, lane: lane, services: services)
+        }
+        canary.post { $0.start(own: canary) }
+        return canary
     }
 
     /// Sums the tallies of all loops: one post each, answered when the last has come.

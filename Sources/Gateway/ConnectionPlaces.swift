@@ -7,6 +7,7 @@
 
 import Settings
 import Synchronization
+import Telemetry
 
 /// Counts connections. From any lane.
 final class ConnectionPlaces: Sendable {
@@ -65,10 +66,14 @@ final class ConnectionPlaces: Sendable {
         return book.withLock { book in
             if perAddress > 0, !isProxy, book.ofAddress[address, default: 0] >= perAddress {
                 book.counts.beyondAddress += 1
+                Limit.met.add(.connectionsPerAddress)
                 return .closed
             }
             let isBeyond = book.counts.open >= total
-            if isBeyond { book.counts.beyondTotal += 1 }
+            if isBeyond {
+                book.counts.beyondTotal += 1
+                Limit.met.add(.connections)
+            }
             guard book.counts.open < total + max(16, total / 10) else { return .closed }
             book.counts.open += 1
             book.ofAddress[address, default: 0] += 1

@@ -37,6 +37,7 @@ public final class Gateway: Sendable {
     private let listeners: Confined<Listeners>
     private let tailing: Confined<Tailing>
     private let retaining: Confined<Retaining>
+    private let canary: Confined<Canary>?
     let registryLane: WorkerLane
     let services: Services
     private let onEnd: Mutex<[@Sendable () -> Void]> = Mutex([])
@@ -108,6 +109,7 @@ public final class Gateway: Sendable {
         done.wait()
         self.listeners = listeners
         addresses = ports.withLock { Addresses(port: $0.0, adminPort: $0.1) }
+        canary = assembly.canary(at: LocalAddress(of: publicSocket))
         watchers = Confined(Watchers(), to: registryLane)
         watchRegistry(every: configuration.credentials.revocationCheck)
     }
@@ -162,6 +164,7 @@ public final class Gateway: Sendable {
     /// - Parameter done: Called once, from some lane, when all streams are gone or the window has passed.
     public func drain(done: @Sendable @escaping () -> Void) {
         services.status.drain()
+        canary?.post { $0.stop() }
         services.exchanges.owed.leave()
         services.log.notice("draining", metadata: ["streams": "\(services.roster.total)"])
         listeners.post { box in box.all.first?.close() }

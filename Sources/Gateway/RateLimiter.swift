@@ -77,6 +77,9 @@ final class RateLimiter: Sendable {
         return standing
     }
 
+    /// Windows that were forgotten early, of all groups.
+    var forgottenCount: Int { books.values.reduce(0) { $0 + $1.table.withLock(\.forgottenCount) } }
+
     static let refusals = LabelledCounter<RateGroup>(
         "tidings_rate_limited_total", help: "Requests beyond a rate limit, by its group.", label: "group")
 }

@@ -88,7 +88,12 @@ final class ReaderPool: PageSource {
             switch kind {
             case .answer:
                 let own = queues.ofBusiness[business] ?? 0
-                guard queues.inFlight < limits.answers, own < limits.answersPerBusiness else {
+                guard queues.inFlight < limits.answers else {
+                    Limit.met.add(.readsInFlight)
+                    return (false, nil)
+                }
+                guard own < limits.answersPerBusiness else {
+                    Limit.met.add(.readsInFlightPerBusiness)
                     return (false, nil)
                 }
                 queues.inFlight += 1
@@ -137,6 +142,7 @@ final class ReaderPool: PageSource {
         queues.idle.append(index)
         guard pause != nil, !queues.isPaused else { return .rest(nil) }
         queues.isPaused = true
+        Limit.met.add(.backlogRecordsPerSecond)
         return .rest(pause)
     }
 

@@ -7,6 +7,7 @@
 // A request is parsed only when the one before it was answered: pipelined ones wait in a bounded buffer.
 
 public import Lanes
+import Telemetry
 
 /// HTTP on one byte stream. Lives on the stream's loop.
 public final class Exchange: ByteStreamOwner {
@@ -121,6 +122,7 @@ public final class Exchange: ByteStreamOwner {
         parser.receive(bytes)
         if phase == .head || phase == .body { proceed() }
         if !held.resize(to: heldBytes), phase == .head || phase == .body {
+            Limit.met.add(.bodiesSize)
             giveUp(.error(503, "unavailable", "Too much is being received.", fields: [("Retry-After", "5")]))
         }
         if parser.bufferedBytes > settings.aheadBytesMax, phase == .answering || phase == .writing {
@@ -165,7 +167,14 @@ public final class Exchange: ByteStreamOwner {
         }
     }
 
-    private func refuse(_ error: ParseError) { giveUp(.refusal(error)) }
+    private func refuse(_ error: ParseError) {
+        switch error {
+        case .lineTooLong, .headTooLarge: Limit.met.add(.headSize)
+        case .bodyTooLarge: Limit.met.add(.bodySize)
+        default: break
+        }
+        giveUp(.refusal(error))
+    }
 
     /// The last answer on this connection, to a request that did not come whole.
     private func giveUp(_ response: Response) {
@@ -280,6 +289,13 @@ public final class Exchange: ByteStreamOwner {
     }
 
     private func expired() {
+        switch phase {
+        case .head: Limit.met.add(.headTime)
+        case .body: Limit.met.add(.bodyTime)
+        case .writing: Limit.met.add(.writeTime)
+        case .idle: Limit.met.add(.idleTime)
+        case .answering, .lingering, .ended: break
+        }
         switch phase {
         case .head where parser.bufferedBytes > 0, .body:
             giveUp(.error(408, "request_timeout", "The request did not arrive in time."))

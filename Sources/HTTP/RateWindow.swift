@@ -81,6 +81,8 @@ public struct RateTable: Sendable {
     private var young: [Key: RateWindow] = [:]
     private var old: [Key: RateWindow] = [:]
     private var turnedSecond: Int64?
+    /// Windows let go of before their end, for want of room.
+    public private(set) var forgottenCount = 0
 
     /// - Parameter keysMax: Of each generation.
     public init(_ limit: RateLimit, keysMax: Int) {
@@ -106,6 +108,7 @@ public struct RateTable: Sendable {
         let second = now.microseconds / 1_000_000
         let age = second - (turnedSecond ?? second)
         guard young.count >= keysMax || age >= limit.seconds || age < 0 || turnedSecond == nil else { return }
+        if age >= 0, age < limit.seconds { forgottenCount += old.count }
         old = young
         young = [:]
         turnedSecond = second

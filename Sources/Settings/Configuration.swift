@@ -18,6 +18,7 @@ public struct Configuration: Hashable, Sendable {
     public var credentials = Credentials()
     public var auth = Auth()
     public var browser = Browser()
+    public var canary = Canary()
     public var drain = Drain()
     public var logs = Logs()
 
@@ -186,6 +187,12 @@ public struct Configuration: Hashable, Sendable {
         public var cookieSameSite = SameSite.lax
         public var cookieSecure = false
         public var cookiePath = "/"
+    }
+
+    /// How it tries itself.
+    public struct Canary: Hashable, Sendable {
+        /// Zero: never.
+        public var every = Duration.zero
     }
 
     /// How a gateway leaves.

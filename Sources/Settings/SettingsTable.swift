@@ -13,7 +13,7 @@ extension Setting {
     /// Every setting, in the order of the file.
     public static let sections: [SettingsSection] = [
         server, database, hooks, journal, retention, stream, pages, limits, rates, uploads, credentials, auth,
-        browser, drain, logs,
+        browser, canary, drain, logs,
     ]
 
     public static let all: [Setting] = sections.flatMap(\.settings)

@@ -139,6 +139,17 @@ extension Setting {
                 check: { $0.hasPrefix("/") && !$0.contains { $0 == ";" || $0 == " " || $0 == "," } }),
         ])
 
+    static let canary = SettingsSection(
+        name: "canary",
+        help: "How the gateway tries itself: a change of nobody's, committed to the journal, must arrive on "
+            + "a stream of its own.",
+        settings: [
+            Setting(
+                "canary.every", \.canary.every, .seconds(1) ... .seconds(3_600), zero: "never",
+                "How often. Each is one short transaction in the database; no table of the application's "
+                    + "is touched.")
+        ])
+
     static let drain = SettingsSection(
         name: "drain", help: "How a gateway leaves (SIGTERM): every stream gets a bye, then is closed.",
         settings: [

@@ -5,6 +5,8 @@
 //
 //     reset            forgets what was received
 //     wait K SECONDS   until K stamps have come in all, or the time is up; then reports, in JSON
+//     ended SECONDS    until the server has ended all streams, or the time is up; then reports, in JSON, how
+//                      many were told `bye`, when they are to return, and how they were ended
 //     close            ends all streams
 //
 // A stamp is `@nanoseconds@` (CLOCK_MONOTONIC) anywhere in what is received: the moment of publication.
@@ -28,7 +30,9 @@ struct stream {
     char *request;
     int socket;
     int64_t stamp;
+    int64_t ended_at;
     uint32_t received;
+    int32_t retry;
     uint16_t matched;
     uint8_t group, is_in_stamp, is_connecting, never_reads;
 };
@@ -46,7 +50,7 @@ static long received_total, bytes_total;
 static int64_t opened_at, first_at, last_at;
 static int epoll;
 static const char *ready_mark;
-static int port, source;
+static int port, source, is_ending;
 
 // MARK: Streams
 
@@ -83,6 +87,7 @@ static void read_requests(const char *path) {
             streams = must_allocate(realloc(streams, streams_room * sizeof *streams));
         }
         memset(&streams[stream_count], 0, sizeof *streams);
+        streams[stream_count].retry = -1;
         parse_line(&streams[stream_count++], line);
     }
     free(line);
@@ -122,6 +127,7 @@ static void end(struct stream *stream) {
     if (ready_mark[stream->matched]) in_flight--;
     close(stream->socket);
     stream->socket = -1;
+    stream->ended_at = nanoseconds();
     closed_count++;
 }
 
@@ -171,9 +177,16 @@ static void find_ready(struct stream *stream, const char *bytes, size_t length) 
     }
 }
 
+/// A `bye` is short and the last event: it comes whole.
+static void find_bye(struct stream *stream, const char *bytes, size_t length) {
+    static const char mark[] = "\"retry_ms\":";
+    const char *found = memmem(bytes, length, mark, sizeof mark - 1);
+    if (found) stream->retry = strtol(found + sizeof mark - 1, NULL, 10);
+}
+
 static void take(struct stream *stream) {
-    static char buffer[read_max];
-    ssize_t got = recv(stream->socket, buffer, sizeof buffer, 0);
+    static char buffer[read_max + 1];
+    ssize_t got = recv(stream->socket, buffer, read_max, 0);
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN) end(stream);
         return;
@@ -181,6 +194,8 @@ static void take(struct stream *stream) {
     bytes_total += got;
     if (ready_mark[stream->matched]) find_ready(stream, buffer, got);
     find_stamps(stream, buffer, got, nanoseconds());
+    buffer[got] = 0;
+    if (is_ending) find_bye(stream, buffer, got);
 }
 
 static void turn(int timeout) {
@@ -236,6 +251,31 @@ static void report(void) {
     fflush(stdout);
 }
 
+/// How they were ended: at most so many within any second, for so long; and to return when, in milliseconds.
+static void report_end(int64_t begun) {
+    uint32_t *ends = must_allocate(malloc(stream_count * sizeof *ends));
+    uint32_t *retries = must_allocate(malloc(stream_count * sizeof *retries));
+    long ended = 0, byes = 0, most = 0;
+    for (long i = 0; i < stream_count; i++) {
+        if (streams[i].ended_at) ends[ended++] = (streams[i].ended_at - begun) / 1000000;
+        if (streams[i].retry >= 0) retries[byes++] = streams[i].retry;
+    }
+    qsort(ends, ended, sizeof *ends, ascending);
+    qsort(retries, byes, sizeof *retries, ascending);
+    for (long i = 0, from = 0; i < ended; i++) {
+        while (ends[i] - ends[from] >= 1000) from++;
+        if (i - from + 1 > most) most = i - from + 1;
+    }
+    printf(
+        "{\"ended\":%ld,\"byes\":%ld,\"seconds\":%.3f,\"mostInASecond\":%ld,\"retryLeast\":%u,"
+        "\"retryMiddle\":%u,\"retryMost\":%u}\n",
+        ended, byes, ended ? ends[ended - 1] / 1e3 : 0, most, byes ? retries[0] : 0,
+        byes ? retries[byes / 2] : 0, byes ? retries[byes - 1] : 0);
+    fflush(stdout);
+    free(ends);
+    free(retries);
+}
+
 static void reset(void) {
     for (long i = 0; i < stream_count; i++) streams[i].received = 0;
     for (int i = 0; i < groups_max; i++) groups[i].received = groups[i].kept = 0;
@@ -269,6 +309,11 @@ static void obey(const char *line) {
         int64_t limit = nanoseconds() + seconds * 1e9;
         while (received_total < expected && nanoseconds() < limit) turn(20);
         report();
+    } else if (sscanf(line, "ended %lf", &seconds) == 1) {
+        int64_t begun = nanoseconds(), limit = begun + seconds * 1e9;
+        is_ending = 1;
+        while (closed_count < stream_count && nanoseconds() < limit) turn(20);
+        report_end(begun);
     } else if (!strncmp(line, "close", 5)) {
         for (long i = 0; i < stream_count; i++) end(&streams[i]);
         printf("{}\n");

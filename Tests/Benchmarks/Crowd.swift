@@ -36,6 +36,20 @@ final class Crowd {
         let groups: [Group]
     }
 
+    /// How the server ended them.
+    struct Ending: Decodable {
+        let ended: Int
+        /// Streams that were told `bye`.
+        let byes: Int
+        /// Until the last one was ended.
+        let seconds: Double
+        let mostInASecond: Int
+        /// When they are to return, in milliseconds.
+        let retryLeast: Int
+        let retryMiddle: Int
+        let retryMost: Int
+    }
+
     /// Streams of one channel, and the group they are counted in.
     struct Part {
         var channel: Int
@@ -96,6 +110,13 @@ final class Crowd {
     func receive(_ count: Int, within seconds: Double) throws -> Report {
         try load.say("wait \(count) \(seconds)")
         return try JSONDecoder().decode(Report.self, from: Data(load.line(within: seconds + 30).utf8))
+    }
+
+    /// Tells the server to go, and waits until it has ended all streams.
+    func whenEnded(within seconds: Double, after begin: () -> Void) throws -> Ending {
+        try load.say("ended \(seconds)")
+        begin()
+        return try JSONDecoder().decode(Ending.self, from: Data(load.line(within: seconds + 30).utf8))
     }
 
     /// Ends all streams.

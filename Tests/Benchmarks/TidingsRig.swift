@@ -11,6 +11,7 @@ import TidingsTesting
 final class TidingsRig: Rig {
     let name = "tidings"
     let port: UInt16
+    let adminPort: UInt16
     let readyMark = "event: ready"
     let directory: URL
     private let server: Child
@@ -45,14 +46,19 @@ final class TidingsRig: Rig {
         try Self.makeTills(directory, layout)
         server = try Child(Child.sibling("tidings"), ["serve"] + options, core: loops == 1 ? 0 : nil)
         let line = try server.line()
-        guard
-            let port = line.split(separator: " ").first(where: { $0.hasPrefix("http://") })
-                .flatMap({ $0.split(separator: ":").last }).flatMap({ UInt16($0) })
-        else { throw SocketFailure(description: "the gateway did not start: \(line)") }
-        self.port = port
+        let ports = line.split(separator: " ").filter { $0.hasPrefix("http://") }
+            .compactMap { $0.split(separator: ":").last.flatMap { UInt16($0) } }
+        guard ports.count == 2 else {
+            throw SocketFailure(description: "the gateway did not start: \(line)")
+        }
+        (port, adminPort) = (ports[0], ports[1])
     }
 
     deinit { try? FileManager.default.removeItem(at: directory) }
+
+    /// Tells it to leave. `finished` returns once it has, and throws if not with 0.
+    func terminate() { kill(pid, SIGTERM) }
+    func finished() throws { try server.finish() }
 
     private static func makeShop(_ directory: URL, _ layout: Layout, _ rowsEach: Int) throws {
         let queue = try DatabaseQueue(path: directory.appendingPathComponent("shop.db").path)

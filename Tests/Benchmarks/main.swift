@@ -11,7 +11,7 @@ struct Bench: ParsableCommand {
             FanoutBench.self, TenantsBench.self, MemoryBench.self, LatencyBench.self, AcceptBench.self,
             StormBench.self, SlowBench.self, FairBench.self, HooksBench.self, HostileBench.self,
             ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self, WalBench.self,
-            CommitCommand.self,
+            DrainBench.self, ScrapeBench.self, CommitCommand.self,
         ])
 }
 

@@ -50,6 +50,7 @@ import Testing
                 #expect(!table.hit(1, at: at(second)).isAllowed, "\(beginning) \(second)")
             }
             #expect(table.hit(1, at: at(beginning + 60)).isAllowed)
+            #expect(table.forgottenCount == 0)
         }
     }
 
@@ -61,6 +62,7 @@ import Testing
             most = max(most, table.count)
         }
         #expect(most <= 20_000)
+        #expect(table.forgottenCount > 900_000, "and what it cost is counted")
         // 24 bytes a key and the dictionary's slack, whatever came.
         #expect(MemoryLayout<RateWindow>.size == 8)
         // And when they have gone, so has the memory.

@@ -5,15 +5,21 @@ import Testing
 import TidingsTesting
 
 @Suite(.serialized) struct BenchSmokeTests {
-    @Test(arguments: ["fanout", "tenants", "memory", "latency", "accept", "storm", "slow", "fair"])
-    func nothingIsLost(bench: String) throws {
+    private func rows(_ bench: String, _ options: [String]) throws -> [[String: Any]] {
         let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
             .path
-        let (status, output) = try Daemon.run(program, [bench, "--smoke"])
+        let (status, output) = try Daemon.run(program, [bench] + options)
         try #require(status == 0, "\(output)")
         let line = try #require(output.split(separator: "\n").last, "\(output)")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-        let rows = try #require(json["rows"] as? [[String: Any]])
+        return try #require(json["rows"] as? [[String: Any]])
+    }
+
+    @Test(arguments: [
+        "fanout", "tenants", "memory", "latency", "accept", "storm", "slow", "fair", "drain", "scrape",
+    ])
+    func nothingIsLost(bench: String) throws {
+        let rows = try rows(bench, ["--smoke"])
         #expect(rows.contains { ($0["name"] as? String)?.contains("tidings") ?? false })
         for row in rows {
             let lost = try #require(row["lost"] as? Double ?? row["not_ready"] as? Double)
@@ -39,5 +45,20 @@ import TidingsTesting
             #expect(try #require(row["others_slowest_ms"] as? Double) < 10_000, "\(row)")
             #expect(try #require(row["sockets_left"] as? Double) == 0, "\(row)")
         }
+    }
+
+    /// A thousand streams (`scripts/bench drain` has ten thousand) hear `bye` and are ended at the pace,
+    /// their returns spread over the window; the process ends with 0 before it is over.
+    @Test func aThousandStreamsAreToldAndEndedAtThePace() throws {
+        let row = try #require(
+            try rows("drain", ["--runs", "1", "--streams", "1000", "--window", "8", "--pace", "500"]).first)
+        func figure(_ name: String) throws -> Double { try #require(row[name] as? Double, "\(row)") }
+        #expect(try figure("lost") == 0, "\(row)")
+        // Lots of a tenth of a second: a second's span may touch eleven of them.
+        #expect(try figure("most_in_a_second") <= 600, "\(row)")
+        let (least, most) = (try figure("retry_least_s"), try figure("retry_most_s"))
+        #expect(least >= 1 && most - least > 6, "\(row)")
+        // Within the window streams are told, not cut.
+        #expect(try figure("exited_s") < 8 + 5, "\(row)")
     }
 }

@@ -241,6 +241,7 @@ import TidingsTesting
             try StreamTests.metric(shop.daemon, #"tidings_answers_total{status="499"}"#)
         }
         #expect(gone == 1)
+        #expect(try LimitTests.met(shop.daemon, "limits.write_time") == 1)
         // Cut with RST: the client sees an answer that is not whole.
         #expect(throws: SocketFailure.self) { try socket.readAnswer() }
     }

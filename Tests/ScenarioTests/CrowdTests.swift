@@ -76,6 +76,7 @@ import TidingsTesting
         let sleeper = try OpenStream(shop.daemon, token: shop.till, receiveBuffer: 2_048)
         let turnedAway = try OpenStream(shop.daemon, token: shop.till)
         #expect(try turnedAway.next("bye")?.json["reason"] as? String == "limit")
+        #expect(try LimitTests.met(shop.daemon, "limits.streams_per_device") == 1)
         for _ in 0..<8 { try shop.product(String(repeating: "x", count: 20_000)) }
         let newcomer = try waitFor(seconds: 20) { () -> OpenStream? in
             let stream = try OpenStream(shop.daemon, token: shop.till)

@@ -81,15 +81,21 @@ import TidingsTesting
         #expect(status == 2 && report.wrong == ["database"], "\(report)")
     }
 
-    /// A real nginx that keeps what it should pass on.
-    @Test func aBufferingProxyIsNoticed() throws {
-        let daemon = try Daemon()
-        let script = WireTests.clients.appendingPathComponent("behind_buffering.py").path
+    /// Behind a real nginx that keeps what it should pass on, packs it, or cuts it: that is found, and
+    /// nothing else.
+    @Test(arguments: [
+        ("buffers", "way: buffering", "proxy_buffering off"), ("compresses", "way: compression", "gzip off"),
+        ("cuts", "way: cut", "proxy_read_timeout"),
+    ])
+    func aProxyThatDoesHarmIsNoticed(_ harm: String, _ check: String, _ remedy: String) throws {
+        // Longer than the time after which the last of them cuts.
+        let daemon = try Daemon(harm == "cuts" ? ["stream.heartbeat=4s"] : [])
+        let script = WireTests.clients.appendingPathComponent("behind_proxy.py").path
         let (status, report) = try doctor(
-            daemon, through: ["python3", script, "\(daemon.port)"],
+            daemon, through: ["python3", script, harm, "\(daemon.port)"],
             ["--url", "URL", "--seconds", "8", "--token-file", tokenFile(daemon)])
-        #expect(status == 2 && report.wrong == ["way: buffering"], "\(report)")
-        #expect(report.of("way: buffering")?.remedy?.contains("proxy_buffering off") == true)
+        #expect(status == 2 && report.wrong == [check], "\(report)")
+        #expect(report.of(check)?.remedy?.contains(remedy) == true)
     }
 
     @Test func aRefusedTokenAndAClosedDoorAreToldApart() throws {

@@ -9,6 +9,11 @@ import TidingsTesting
         try StreamTests.metric(daemon, #"tidings_connections_turned_away_total{limit="\#(limit)"}"#)
     }
 
+    /// How often a limit of the configuration was met.
+    static func met(_ daemon: Daemon, _ limit: String) throws -> Int? {
+        try StreamTests.metric(daemon, #"tidings_limits_met_total{limit="\#(limit)"}"#)
+    }
+
     @Test func connectionsOfOneAddressAreClosedUnanswered() throws {
         let daemon = try Daemon(["limits.connections_per_address=3"])
         var open = try (0..<3).map { _ in try TillSocket(port: daemon.port) }
@@ -19,6 +24,7 @@ import TidingsTesting
         let fourth = try TillSocket(port: daemon.port)
         #expect(waitFor(seconds: 20) { fourth.isAtEnd() ? true : nil } == true)
         #expect(try turnedAway(daemon, "connections_per_address") == 1)
+        #expect(try Self.met(daemon, "limits.connections_per_address") == 1)
         open.removeLast()
         #expect(waitFor(seconds: 20) { (try? daemon.ask("GET", "/nowhere"))?.status } == 404)
     }
@@ -60,6 +66,7 @@ import TidingsTesting
         // Far beyond, nobody is answered.
         let crowd = try (0..<30).map { _ in try TillSocket(port: daemon.port) }
         #expect(waitFor(seconds: 20) { crowd.contains { $0.isAtEnd() } ? true : nil } == true)
+        #expect(try Self.met(daemon, "limits.connections") ?? 0 >= 3)
         withExtendedLifetime((open, crowd)) {}
     }
 
@@ -80,6 +87,7 @@ import TidingsTesting
         #expect(isHeld == true)
         let second = try begin().readAnswer()
         #expect(second.status == 503 && second.fields["retry-after"] != nil)
+        #expect(try Self.met(daemon, "limits.bodies_size") == 1)
         // The first one is not the worse for it.
         try first.write([UInt8](repeating: 0x61, count: 300_000))
         #expect(try first.readAnswer().status == 401)
@@ -118,5 +126,63 @@ import TidingsTesting
         try idle.request("GET", "/nowhere")
         #expect(try idle.readAnswer().status == 404)
         #expect(waitFor(seconds: 20) { idle.isAtEnd() ? true : nil } == true)
+        for (limit, count) in [
+            ("head_size", 2), ("body_size", 1), ("head_time", 1), ("body_time", 1), ("idle_time", 1),
+        ] {
+            #expect(try Self.met(daemon, "limits.\(limit)") == count, "\(limit)")
+        }
+    }
+
+    /// While one long download is read, another read is told to come back; a neighbour's is not refused for a
+    /// business's own limit.
+    @Test(arguments: ["reads_in_flight", "reads_in_flight_per_business"])
+    func readsInFlightHaveABound(_ limit: String) throws {
+        let shop = try StreamTests.Shop(["limits.\(limit)=1"])
+        let other = try shop.daemon.newBusiness()
+        let token = try #require(
+            try shop.daemon.ask("GET", "/sync/full?entities=brands", token: shop.till).json?["sync_token"]
+                as? String)
+        try shop.daemon.sql(
+            """
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+            INSERT INTO products(business_id,name,description)
+            SELECT \(shop.business), 'p' || i, replace(hex(zeroblob(1500)), '00', 'ab') FROM n;
+            """)
+        let download = try TillSocket(port: shop.daemon.port)
+        try download.request(
+            "GET", "/sync/full?entities=products", headers: [("Authorization", "Bearer \(shop.till)")])
+        let refused = try waitFor(seconds: 20) { () -> Answer? in
+            let answer = try shop.daemon.ask(
+                "GET", "/sync/changes?entities=brands&sync_token=\(token)", token: shop.till)
+            return answer.status == 503 ? answer : nil
+        }
+        #expect(refused?.fields["retry-after"] != nil)
+        if limit == "reads_in_flight_per_business" {
+            #expect(
+                try shop.daemon.ask("GET", "/sync/full?entities=brands", token: other.token).status == 200)
+        }
+        #expect(try Self.met(shop.daemon, "limits.\(limit)") ?? 0 > 0)
+    }
+
+    @Test(arguments: ["waiting", "waiting_per_business"])
+    func uploadsThatWaitHaveABound(_ limit: String) throws {
+        let till = try Uploader(Daemon(["uploads.\(limit)=1", "database.busy_timeout=20s"]))
+        let lock = try WriteLock(till.daemon)
+        let body = try Uploader.json([
+            "operations": [Uploader.operation("create", "parties", ["name": "Ann"])]
+        ])
+        let first = try TillSocket(port: till.daemon.port)
+        try first.request(
+            "POST", "/api/v1/sync/batch", headers: [("Authorization", "Bearer \(till.token)")],
+            body: Data(body.utf8))
+        let isWaiting = try waitFor(seconds: 20) {
+            try StreamTests.metric(till.daemon, "tidings_uploads_waiting") == 1 ? true : nil
+        }
+        #expect(isWaiting == true)
+        let second = try till.send([Uploader.operation("create", "parties", ["name": "Bea"])])
+        #expect(second.status == 503 && second.answer.fields["retry-after"] != nil)
+        #expect(try Self.met(till.daemon, "uploads.\(limit)") == 1)
+        try lock.release()
+        #expect(try first.readAnswer(to: "POST").status == 200, "and the first one is not the worse for it")
     }
 }

@@ -2,6 +2,7 @@
 // doing so. The files that are made for it are read by the programs they are for.
 
 import Foundation
+import Settings
 import Testing
 import TidingsTesting
 
@@ -153,11 +154,33 @@ import TidingsTesting
             #expect(page.contains("# TYPE \(match.1) "), "\(match.1)")
         }
         let shown = try String(decoding: ops(daemon, "GET", "/config").body, as: UTF8.self)
-        let sections = "server|database|stream|limits|drain|journal|retention|browser"
+        let sections = "server|database|stream|limits|canary|drain|journal|retention|browser"
         for match in document.matches(
             of: try Regex("`((?:\(sections))\\.[a-z_]+)", as: (Substring, Substring).self))
         {
             #expect(shown.contains("\"\(match.1)\""), "\(match.1)")
+        }
+    }
+
+    /// What a client gets at each limit stands in the document as in the configuration's table, with the
+    /// metric that counts it and the test that meets it.
+    @Test func everyLimitHasAnAnswerAMetricAndATest() throws {
+        let root = WireTests.root
+        let document = try String(
+            contentsOf: root.appendingPathComponent("docs/OPERATIONS.md"), encoding: .utf8)
+        let rows = document.matches(
+            of: /(?m)^\| `([a-z]+\.[a-z_]+)` \| ([^|]+) \| `([^`]+)` \| `(\w+)\.(\w+)` \|$/)
+        let limits = Setting.all.compactMap { setting in setting.beyond.map { (setting.name, $0) } }
+        #expect(limits.count > 20 && rows.map { String($0.1) } == limits.map(\.0))
+        #expect(rows.map { String($0.2) } == limits.map(\.1))
+        let page = try String(decoding: ops(Daemon(), "GET", "/metrics").body, as: UTF8.self)
+        let tests = try #require(FileManager.default.enumerator(atPath: root.path + "/Tests"))
+            .compactMap { $0 as? String }
+        for row in rows {
+            #expect(page.contains("\n\(row.3) "), "\(row.3)")
+            let file = try #require(tests.first { $0.hasSuffix("/\(row.4).swift") }, "\(row.4)")
+            let text = try String(contentsOfFile: root.path + "/Tests/" + file, encoding: .utf8)
+            #expect(text.contains("func \(row.5)("), "\(row.4).\(row.5)")
         }
     }
 
@@ -191,6 +214,44 @@ import TidingsTesting
         #expect(try count(daemon, #"tidings_read_seconds_count{query="full"}"#) == 1)
         #expect(try count(daemon, #"tidings_read_seconds_count{query="changes"}"#) == 1)
         #expect(try count(daemon, #"tidings_read_seconds_count{query="digest"}"#) == 0)
+    }
+
+    /// The gateway's own change arrives on its own stream, in the embedded shop and beside an application,
+    /// and nobody else hears of it; what stands still is counted, and said once.
+    @Test(arguments: [nil, AttachedApplication.stall])
+    func theCanaryIsHeardAndItsSilenceToo(_ application: AttachedApplication?) throws {
+        let daemon = try Daemon(
+            ["canary.every=1s", "database.busy_timeout=200ms"], attachedTo: application)
+        func changes(_ outcome: String) throws -> Int {
+            try count(daemon, #"tidings_canary_changes_total{outcome="\#(outcome)"}"#)
+        }
+        func atLeast(_ least: Int, _ outcome: String) throws -> Bool {
+            try waitFor(seconds: 40) { try changes(outcome) >= least ? true : nil } ?? false
+        }
+        #expect(try atLeast(2, "arrived"))
+        #expect(try count(daemon, "tidings_canary_seconds_count") >= 2)
+        let row = try #require(try connections(daemon, "?business=tidings-canary").first)
+        #expect(row["state"] as? String == "live" && row["agent"] as? String == "tidings-canary")
+        #expect(
+            try daemon.sql("SELECT count(*) FROM tidings_state WHERE business = 'tidings-canary';") == "1")
+        #expect(try daemon.sql("SELECT count(*) FROM tidings_state WHERE dead = 0 AND id = -1;") == "0")
+
+        let failed = try changes("failed")
+        let lock = try WriteLock(daemon)
+        #expect(try atLeast(failed + 2, "failed"))
+        try lock.release()
+        let arrived = try changes("arrived")
+        #expect(try atLeast(arrived + 1, "arrived"))
+        #expect(daemon.log().matches(of: /the canary's change did not arrive/).count == 1)
+        #expect(daemon.log().contains("the canary's changes arrive again"))
+        // After a restart it has a token of its own again, and that of before is dead.
+        #expect(daemon.terminate() == 0)
+        try daemon.start()
+        #expect(try atLeast(1, "arrived"))
+        let tokens = try JSONSerialization.jsonObject(
+            with: Data(try daemon.tidings("token", "list", "--json").utf8))
+        let own = (tokens as? [[String: Any]])?.filter { $0["name"] as? String == "canary" }
+        #expect(own?.count == 2 && own?.count { $0["revoked"] as? Bool == true } == 1, "\(tokens)")
     }
 
     @Test func alertsAndDashboardNameMetricsThatExist() throws {

@@ -124,6 +124,7 @@ import TidingsTesting
         // 500 at the beginning, and the last 1,000 on credit.
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         #expect(seconds > 2.9, "\(seconds) s")
+        #expect(try LimitTests.met(shop.daemon, "limits.backlog_records_per_second") ?? 0 > 0)
     }
 
     @Test func whoHasCaughtUpWaitsForNobodyWhoHasNot() throws {

@@ -135,6 +135,7 @@ import TidingsTesting
         let counted = try StreamTests.metric(
             shop.daemon, #"tidings_streams_turned_away_total{reason="overload"}"#)
         #expect(counted == 1)
+        #expect(try LimitTests.met(shop.daemon, "limits.streams_per_business") == 1)
     }
 
     @Test func revocationByAnotherProcessCutsTheStreamWithinASecond() throws {

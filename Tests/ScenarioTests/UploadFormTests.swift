@@ -36,6 +36,7 @@ import TidingsTesting
             if let field { #expect(answer.errors[field] != nil, "\(body.prefix(80)): \(answer.json)") }
             #expect(answer.error != nil)
         }
+        #expect(try LimitTests.met(till.daemon, "uploads.operations") == 1)
         let raw = try TillSocket(port: till.daemon.port)
         try raw.request(
             "POST", "/sync/batch", headers: [("Authorization", "Bearer \(till.token)")],

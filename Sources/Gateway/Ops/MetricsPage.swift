@@ -1,6 +1,7 @@
 // What `/metrics` says. Every family stands here with its help, next to the tally it is read from.
 
 import Domain
+import Events
 import FanOut
 import HTTP
 import Journal
@@ -132,8 +133,9 @@ struct MetricsPage {
             tallies.bufferedBytes)
         page.family(
             "tidings_loop_longest_turn_seconds", .gauge,
-            "The longest that posted work kept a loop since the last scrape.",
+            "The longest that work kept a loop at a stretch since the last scrape.",
             [([], tallies.longestTurn / .seconds(1))])
+        page.add(EventLoop.metrics)
         Self.addProcess(to: &page)
         page.add(Registry.metrics)
         page.add(Drift.metrics)
@@ -142,6 +144,12 @@ struct MetricsPage {
             "tidings_uploads_waiting", .gauge, "Uploads that wait for the writer, or are being written.",
             services.uploads?.waiting ?? 0)
         page.add([ReaderPool.readTimes, RateLimiter.refusals, SyncLog.dropped])
+        page.family(
+            "tidings_rate_windows_forgotten_total", .counter,
+            "Windows of rate limits that began anew because rates.keys was reached.",
+            services.rates.forgottenCount)
+        page.add(Canary.metrics)
+        page.add([Limit.met])
         text = page.text
     }
 

@@ -119,7 +119,11 @@ final class UploadDesk: Sendable {
         let key = runningKey(upload)
         return state.withLock { state in
             let own = state.ofBusiness[business] ?? 0
-            guard !state.isClosed, state.waiting < limits.waiting, own < limits.waitingPerBusiness else {
+            let reached: Limit? =
+                state.waiting >= limits.waiting
+                ? .uploadsWaiting : own >= limits.waitingPerBusiness ? .uploadsWaitingPerBusiness : nil
+            if let reached { Limit.met.add(reached) }
+            guard !state.isClosed, reached == nil else {
                 return (.refused, Refused.unavailable(retryAfterSeconds: 1).response)
             }
             if let key, !state.running.insert(key).inserted {

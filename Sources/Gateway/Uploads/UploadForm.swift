@@ -7,6 +7,7 @@ import Crypto
 import Domain
 import HTTP
 import Journal
+import Telemetry
 
 /// A batch as it was sent. A value.
 struct UploadForm {
@@ -29,6 +30,7 @@ struct UploadForm {
             return
         }
         guard operations.count <= operationsMax else {
+            Limit.met.add(.uploadOperations)
             failures.append(
                 ("operations", "The operations field must not have more than \(operationsMax) items."))
             return

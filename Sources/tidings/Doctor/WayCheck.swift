@@ -108,6 +108,7 @@ struct WayCheck {
             header = \(quoted("Authorization: Bearer \(token)"))
             header = "Accept: text/event-stream"
             header = "Accept-Encoding: gzip, br"
+            compressed
             \(authority.map { "cacert = \(quoted($0))" } ?? "")
 
             """

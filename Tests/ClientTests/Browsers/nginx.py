@@ -1,5 +1,5 @@
-"""An nginx that buffers what passes through it, whatever the server asks for: the proxy of an office that nobody can
-change."""
+"""An nginx that does harm to what passes through it, whatever the server asks for: the proxy of an office that nobody
+can change."""
 import os
 import shutil
 import socket
@@ -26,24 +26,29 @@ http {
       proxy_pass http://127.0.0.1:%(upstream)d;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
-      proxy_buffering on;
-      proxy_buffers 8 64k;
-      proxy_ignore_headers X-Accel-Buffering;
+      %(harm)s
     }
   }
 }
 """
 
+HARMS = {
+    "buffers": "proxy_buffering on; proxy_buffers 8 64k; proxy_ignore_headers X-Accel-Buffering;",
+    "compresses": "gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_proxied any;",
+    "cuts": "proxy_read_timeout 1s;",
+}
+
 
 class Nginx:
-    def __init__(self, upstream):
+    def __init__(self, upstream, harm="buffers"):
         self.folder = tempfile.mkdtemp(prefix="tidings-nginx-")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         path = os.path.join(self.folder, "nginx.conf")
         with open(path, "w") as file:
-            file.write(CONFIGURATION % {"folder": self.folder, "port": self.port, "upstream": upstream})
+            file.write(CONFIGURATION % {
+                "folder": self.folder, "port": self.port, "upstream": upstream, "harm": HARMS[harm]})
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", path, "-p", self.folder, "-e", self.folder + "/error.log"])
 
     def __enter__(self):

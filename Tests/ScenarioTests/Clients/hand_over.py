@@ -3,7 +3,8 @@
     hand_over.py DATABASE BUSINESS TOKEN STREAMS TIDINGS serve ARGUMENTS…
 
 Strangers connect all the while, tills hold streams and come back when they were told to, a writer commits.
-Prints as JSON what each of them met.
+Prints as JSON what each of them met. The program that TIDINGS_BETWEEN names, if any, is called with `running`
+before the gateway is told to go and with `stopped` once it has ended: what an upgrade does then.
 """
 import asyncio
 import json
@@ -134,6 +135,12 @@ async def until(condition, seconds=120):
         await asyncio.sleep(0.02)
 
 
+async def between(moment):
+    program = os.environ.get("TIDINGS_BETWEEN")
+    if program:
+        await asyncio.to_thread(subprocess.run, [program, moment], check=True)
+
+
 async def main():
     first = start()
     tills = [Till() for _ in range(stream_count)]
@@ -143,10 +150,12 @@ async def main():
     writing = asyncio.create_task(write())
     await until(lambda: found["answered"] > 50)
 
+    await between("running")
     begun = time.monotonic()
     first.send_signal(signal.SIGTERM)
     found["status"] = await asyncio.to_thread(first.wait, 120)
     found["drain_seconds"] = round(time.monotonic() - begun, 2)
+    await between("stopped")
     second = await asyncio.to_thread(start)
     answered = found["answered"]
     await until(lambda: found["answered"] > answered + 50 and all(till.is_live for till in tills))
