@@ -3,7 +3,7 @@
     hand_over.py DATABASE BUSINESS TOKEN STREAMS TIDINGS serve ARGUMENTS…
 
 Strangers connect all the while, tills hold streams and come back when they were told to, a writer commits.
-Prints as JSON what each of them met. The program that TIDINGS_BETWEEN names, if any, is called with `running`
+Prints as JSON what each of them met. The program that HAND_OVER_BETWEEN names, if any, is called with `running`
 before the gateway is told to go and with `stopped` once it has ended: what an upgrade does then.
 """
 import asyncio
@@ -136,7 +136,7 @@ async def until(condition, seconds=120):
 
 
 async def between(moment):
-    program = os.environ.get("TIDINGS_BETWEEN")
+    program = os.environ.get("HAND_OVER_BETWEEN")
     if program:
         await asyncio.to_thread(subprocess.run, [program, moment], check=True)
 
