@@ -5,6 +5,7 @@ import ArgumentParser
 import Foundation
 import GRDB
 import Registry
+import SQLiteEngine
 import TidingsTesting
 
 struct HostileBench: ParsableCommand {
@@ -23,7 +24,8 @@ struct HostileBench: ParsableCommand {
         for attack in Attack.allCases {
             let gateway = try TidingsRig(
                 Layout(streams: 1, channels: 1), settings: AttackTarget.settings, loops: 0)
-            let queue = try DatabaseQueue(path: gateway.database)
+            // The gateway writes too.
+            let queue = try DatabaseFile(path: gateway.database).open(.writer)
             try queue.write { try $0.execute(sql: "INSERT INTO products(business_id, name) VALUES (1, 'x')") }
             let filler = String(repeating: "x", count: 20_000)
             let token = gateway.requests(channel: 0, count: 1)[0].bearer
