@@ -41,6 +41,8 @@ class Daemon:
             "server.listen=127.0.0.1:0", "server.admin_listen=127.0.0.1:0", "stream.heartbeat=5s",
             "retention.check=500ms", "retention.tombstones=5s", "retention.journal_age=5s",
             "retention.journal_rows=2000", "retention.max_offline=60s", "limits.connections_per_address=0",
+            # Each sync is written down; kept for the usual 30 days, that would grow for as long.
+            "retention.sync_logs=60s",
             # These clients ask faster than any till.
             "rates.general=0", "rates.sync=0", "rates.continuation=0"]
         self.run("init")
