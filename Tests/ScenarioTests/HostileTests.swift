@@ -33,7 +33,7 @@ import TidingsTesting
 
     @Test(arguments: Attack.allCases)
     func anAttackCostsLittle(_ attack: Attack) throws {
-        let shop = try Shop(AttackTarget.settings)
+        let shop = try Shop(attack.settings)
         try shop.product("Tea")
         let filler = String(repeating: "x", count: 20_000)
         let target = AttackTarget(port: shop.daemon.port, pid: shop.daemon.pid, token: shop.till) {

@@ -13,14 +13,6 @@ public struct AttackTarget: Sendable {
     /// Commits one change of about 20 KB in that token's business.
     public let commit: @Sendable () throws -> Void
 
-    /// What its gateway is to be started with: the limits by which peers are cut, shortened.
-    public static let settings = [
-        "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
-        "limits.streams_per_device=1000",
-        "stream.slow_age=2s", "stream.slow_size=64KiB", "stream.tail_size=64KiB", "stream.send_buffer=8KiB",
-        "stream.user_timeout=3s", "stream.heartbeat=15s",
-    ]
-
     public init(port: UInt16, pid: Int32, token: String, commit: @escaping @Sendable () throws -> Void) {
         self.port = port
         self.pid = pid
@@ -67,6 +59,16 @@ public enum Attack: String, CaseIterable, Sendable {
     case vanishing
     /// Requests and streams that end with RST, one after another.
     case resets
+
+    /// What the gateway is to be started with: the limits by which peers are cut, shortened.
+    public var settings: [String] {
+        [
+            "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
+            "limits.streams_per_device=1000", "stream.slow_age=2s", "stream.slow_size=64KiB",
+            "stream.tail_size=64KiB", "stream.send_buffer=8KiB", "stream.heartbeat=15s",
+            // The kernel ends who does not read by this one too, and without a word.
+        ] + (self == .vanishing ? ["stream.user_timeout=3s"] : [])
+    }
 
     /// Attacks with that many peers.
     ///
