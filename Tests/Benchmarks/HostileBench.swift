@@ -96,7 +96,11 @@ struct HostileBench: ParsableCommand {
             (try? TillSocket.ask(port: gateway.port, "GET", "/nowhere"))?.status == 404 ? true : nil
         }
         figures.othersSeconds = isServed == true ? -end.timeIntervalSinceNow : .infinity
-        figures.socketsLeft = max(0, try ProcessFigures(pid: gateway.pid).sockets - before.sockets)
+        let isClosed: Bool? = try waitFor(seconds: 30) {
+            try ProcessFigures(pid: gateway.pid).sockets <= before.sockets ? true : nil
+        }
+        figures.socketsLeft =
+            isClosed == true ? 0 : try ProcessFigures(pid: gateway.pid).sockets - before.sockets
         show("descriptors", peers: count, figures)
     }
 
