@@ -292,9 +292,8 @@ public final class Exchange: ByteStreamOwner {
         switch phase {
         case .head: Limit.met.add(.headTime)
         case .body: Limit.met.add(.bodyTime)
-        case .writing: Limit.met.add(.writeTime)
         case .idle: Limit.met.add(.idleTime)
-        case .answering, .lingering, .ended: break
+        case .answering, .writing, .lingering, .ended: break
         }
         switch phase {
         case .head where parser.bufferedBytes > 0, .body:
@@ -304,6 +303,7 @@ public final class Exchange: ByteStreamOwner {
             unacknowledged = stream.unacknowledgedBytes
             enter(.writing)
         case .writing:
+            Limit.met.add(.writeTime)
             tellAnswered(499)
             phase = .ended
             stream.abort()
