@@ -14,13 +14,18 @@ import TidingsTesting
 
     // MARK: Waiting
 
-    @Test func aWaitingPollIsAnsweredByTheChange() throws {
-        let shop = try Shop()
-        let token = try token(shop)
+    /// A poll from the head that waits for the next change.
+    private func waitingPoll(_ shop: Shop) throws -> TillSocket {
         let socket = try TillSocket(port: shop.daemon.port)
         try socket.request(
-            "GET", "/sync/changes?wait=30&sync_token=\(token)",
+            "GET", "/sync/changes?wait=30&sync_token=\(token(shop))",
             headers: [("Authorization", "Bearer \(shop.till)")])
+        return socket
+    }
+
+    @Test func aWaitingPollIsAnsweredByTheChange() throws {
+        let shop = try Shop()
+        let socket = try waitingPoll(shop)
         // Another business's change answers nothing.
         let other = try shop.daemon.newBusiness()
         try shop.daemon.sql("INSERT INTO products(business_id,name) VALUES(\(other.id),'Elsewhere');")
@@ -35,11 +40,7 @@ import TidingsTesting
     /// Who was shut out while waiting is told nothing that came later.
     @Test func aWaitingPollOfADeadTokenIsAnswered401() throws {
         let shop = try Shop()
-        let token = try token(shop)
-        let socket = try TillSocket(port: shop.daemon.port)
-        try socket.request(
-            "GET", "/sync/changes?wait=30&sync_token=\(token)",
-            headers: [("Authorization", "Bearer \(shop.till)")])
+        let socket = try waitingPoll(shop)
         #expect(try socket.read(within: 0.3) == nil)
         _ = try shop.daemon.register("till", by: shop.owner)
         try shop.product("Tea")
