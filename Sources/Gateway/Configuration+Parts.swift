@@ -55,7 +55,6 @@ extension ReadLimits {
 extension TailerSettings {
     init(_ configuration: Configuration) {
         self.init()
-        window = configuration.journal.wakeWindow
         poll = configuration.journal.wakePoll
         safetyPoll = configuration.journal.safetyPoll
         rowsMax = configuration.pages.frameMaxRecords

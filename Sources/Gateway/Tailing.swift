@@ -37,9 +37,13 @@ final class Tailing {
         self.services = services
         let status = services.status
         let sink = HubSink(hub: hub)
-        let tailer = Tailer(source: source, sink: sink, lane: lane, settings: settings) { status.tailer($0) }
+        let watch = FileWatch(path: file.walPath, on: lane, restingFor: settings.poll * 2)
+        let tailer = Tailer(
+            source: source, sink: sink, lane: lane, settings: settings, wasWritten: watch.takeNews,
+            report: { status.tailer($0) })
+        watch.onWrite = { [weak tailer] in tailer?.wake() }
         self.tailer = tailer
-        watch = FileWatch(path: file.walPath, on: lane, restingFor: settings.poll) { tailer.wake() }
+        self.watch = watch
         self.checkpointing = checkpointing
         checkpointing?.post { $0.start() }
     }

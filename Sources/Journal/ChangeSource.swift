@@ -5,11 +5,11 @@ public import Domain
 
 /// Where journal rows come from. Lives on the tailer's worker lane and may block.
 public protocol ChangeSource: AnyObject {
-    /// Whether something may have been committed since the last `read`. Cheap: asked every half millisecond
-    /// while a wake-up window is open.
+    /// Whether something may have been committed since this was asked before. Cheap: asked every few hundred
+    /// microseconds while a commit is awaited.
     func hasNews() throws -> Bool
 
-    /// Opens one snapshot and reads what it holds after `position`.
+    /// Opens one snapshot and reads all that it holds after `position`.
     ///
     /// - Parameters:
     ///   - position: The last row read before, checked in the same snapshot: another nonce there, or nothing

@@ -1,22 +1,23 @@
 // Follows the journal. A wake is a hint, the poll is the promise:
 //
-//     a write to the -wal ──► now, then every 0.5 ms until its commit is there, for at most 50 ms
-//     it is there         ──► after 1, 2, 4 … ms
+//     a write to the -wal ──► 0.1 ms later, when its transaction's other writes are in the file as well,
+//                             then after pauses of 0.2 ms and half as long again each time, until its
+//                             commit is there
 //     nothing at all      ──► every 500 ms
 //
 // inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498
 // of 1,500 commits only at the next one. Writers take turns: what was committed before a write can be seen
-// when the write is announced, and what is found later is its own. Reading is repeated until nothing new is
-// there, one snapshot at a time, and no snapshot is open while the sink works.
+// when the write is announced, so what is found by a look to which nothing was announced is what was awaited.
+// Reading is repeated while there is news, one snapshot at a time, and no snapshot is open while the sink
+// works.
 
 public import Domain
 public import Lanes
 
 /// Paces of the tailer.
 public struct TailerSettings: Sendable {
-    /// For how long a commit is looked for after its write.
-    public var window = Duration.milliseconds(50)
-    public var poll = Duration.microseconds(500)
+    /// The first pause between looks for a commit whose write was announced.
+    public var poll = Duration.microseconds(200)
     public var safetyPoll = Duration.milliseconds(500)
     /// Rows of one business in one snapshot beyond which it is read as pages.
     public var rowsMax = 2_000
@@ -43,13 +44,11 @@ public final class Tailer {
     private let sink: any TailSink
     private let lane: any TimedLane
     private let settings: TailerSettings
+    private let wasWritten: () -> Bool
     private let report: (TailerStatus) -> Void
     private var position: Head?
-    private var windowEnds = ContinuousClock.now
-    /// A write was announced whose commit was not seen yet.
-    private var isAwaited = false
-    /// The last pause of a window in which nobody is awaited.
-    private var rest = Duration.zero
+    /// The pause before the next look for a commit that was announced; nil: none is awaited.
+    private var pauseForAwaited: Duration?
     private var alarm: (any Alarm)?
     private var isStopped = false
     private var failures = 0
@@ -59,26 +58,26 @@ public final class Tailer {
         didSet { if status != oldValue { report(status) } }
     }
 
-    /// - Parameter report: Told of every change of the status, on the lane.
+    /// - Parameters:
+    ///   - wasWritten: Whether a write was announced since it was asked before.
+    ///   - report: Told of every change of the status, on the lane.
     public init(
         source: any ChangeSource, sink: any TailSink, lane: any TimedLane, settings: TailerSettings,
-        report: @escaping (TailerStatus) -> Void
+        wasWritten: @escaping () -> Bool, report: @escaping (TailerStatus) -> Void
     ) {
         self.source = source
         self.sink = sink
         self.lane = lane
         self.settings = settings
+        self.wasWritten = wasWritten
         self.report = report
     }
 
     /// Opens the journal and follows it from its head on.
     public func start() { turn() }
 
-    /// Somebody may be committing: look now, and closely until it is seen. On the lane.
-    public func wake() {
-        windowEnds = ContinuousClock.now + settings.window
-        turn(isAnnounced: true)
-    }
+    /// Somebody may be committing: look soon, and closely until it is seen. On the lane.
+    public func wake() { turn(after: settings.poll / 2) }
 
     /// Something was committed in this process, and can be seen: look now. On the lane.
     public func committed() { turn() }
@@ -96,19 +95,28 @@ public final class Tailer {
         alarm?.cancel()
     }
 
-    /// One look, and the alarm for the next.
-    private func turn(isAnnounced: Bool = false) {
+    private func turn(after pause: Duration) {
         guard !isStopped else { return }
         alarm?.cancel()
-        if isAnnounced { isAwaited = true }
+        alarm = lane.after(pause) { [weak self] in self?.turn() }
+    }
+
+    /// One look, and the alarm for the next.
+    private func turn() {
+        guard !isStopped else { return }
+        // Asked before looking: what is written from here on is announced to the next look.
+        let isAnnounced = wasWritten()
+        if isAnnounced { pauseForAwaited = settings.poll }
         var pause = settings.safetyPoll
         do {
             let isFound = try look()
             failures = 0
             if status.failure != nil { status.failure = nil }
-            if isFound && !isAnnounced { isAwaited = false }
-            rest = isAwaited || isFound ? settings.poll : min(rest * 2, settings.safetyPoll)
-            if windowEnds > ContinuousClock.now { pause = rest }
+            if isFound && !isAnnounced { pauseForAwaited = nil }
+            if let awaited = pauseForAwaited {
+                pause = min(awaited, settings.safetyPoll)
+                pauseForAwaited = min(awaited * 3 / 2, settings.safetyPoll)
+            }
         } catch let change as HistoryChanged {
             status.failure = "\(change.why)"
             position = nil
@@ -117,12 +125,12 @@ public final class Tailer {
             failures += 1
             status.failure = "\(error)"
             // Twice as long each time, up to the safety poll: a locked or full disk is not helped by asking.
-            pause = min(settings.safetyPoll, settings.poll * (1 << min(failures, 10)))
+            pause = min(settings.safetyPoll, settings.poll * (1 << min(failures, 12)))
         }
-        alarm = lane.after(pause) { [weak self] in self?.turn() }
+        turn(after: pause)
     }
 
-    /// - Returns: Whether anything new was there.
+    /// - Returns: Whether anything new was there, of a table that is journaled or another.
     private func look() throws -> Bool {
         if position == nil {
             let head = try source.open()
@@ -131,19 +139,21 @@ public final class Tailer {
             status.histories += 1
             sink.historyBegan(at: head)
         }
-        if try source.hasNews() { owesRead = true }
-        guard owesRead else { return false }
-        let begun = position
-        while let from = position {
+        var isFound = false
+        while try source.hasNews() || owesRead, let from = position {
+            isFound = true
+            owesRead = true
             let snapshot = try source.read(after: from, interest: sink.interest, rowsMax: settings.rowsMax)
+            owesRead = false
             guard snapshot.head.seq > from.seq else { break }
             position = snapshot.head
             sink.publish(snapshot)
-            status.head = snapshot.head
-            status.snapshots += 1
-            status.rows += snapshot.rows.count
+            var now = status
+            now.head = snapshot.head
+            now.snapshots += 1
+            now.rows += snapshot.rows.count
+            status = now
         }
-        owesRead = false
-        return position != begun
+        return isFound
     }
 }

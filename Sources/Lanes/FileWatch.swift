@@ -4,25 +4,25 @@
 import CLinux
 import Glibc
 
-/// Watches one path on a worker lane. Lives on that lane.
+/// Watches one path. Lives on its worker lane.
 public final class FileWatch {
     private let path: String
     private let descriptor: Int32
     private var watch: Int32 = -1
     private var buffer = [UInt8](repeating: 0, count: 4_096)
+    private var wasWritten = false
+    /// Called on the lane, once for any number of writes since the last call.
+    public var onWrite: () -> Void = {}
 
     /// - Parameters:
     ///   - rest: A transaction is dozens of writes: after one, no more are heard of for so long.
-    ///   - onWrite: Called on the lane, once for any number of writes since the last call.
-    public init(
-        path: String, on lane: WorkerLane, restingFor rest: Duration, onWrite: @escaping () -> Void
-    ) {
+    public init(path: String, on lane: WorkerLane, restingFor rest: Duration) {
         self.path = path
         descriptor = clinux_inotify()
         rearm()
         lane.watch(descriptor, restingFor: rest) { [weak self] in
             self?.drain()
-            onWrite()
+            self?.onWrite()
         }
     }
 
@@ -35,7 +35,19 @@ public final class FileWatch {
         watch = unsafe clinux_watch(descriptor, path)
     }
 
+    /// Whether anything was written since this was asked before, heard of already or not.
+    public func takeNews() -> Bool {
+        drain()
+        defer { wasWritten = false }
+        return wasWritten
+    }
+
     private func drain() {
-        while unsafe read(descriptor, &buffer, buffer.count) > 0 {}
+        var count = buffer.count
+        // What is read fills the buffer as far as it goes, so less than half of it was all.
+        while count > buffer.count / 2 {
+            count = unsafe read(descriptor, &buffer, buffer.count)
+            if count > 0 { wasWritten = true }
+        }
     }
 }

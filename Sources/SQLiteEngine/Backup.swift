@@ -67,7 +67,7 @@ public enum Backup {
     private static func copy(_ from: DatabaseQueue, to: DatabaseQueue, _ progress: @escaping Progress) throws
     {
         try from.inDatabase { source in
-            try source.snapshot {
+            try ReadTransaction(source).snapshot {
                 _ = try Int.fetchOne(source, sql: "SELECT count(*) FROM sqlite_master")
                 try to.inDatabase { destination in
                     try source.backup(to: destination, pagesPerStep: stepPages) { step in

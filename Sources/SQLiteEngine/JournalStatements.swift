@@ -6,6 +6,7 @@ import Journal
 
 /// Prepared questions. Lives on its connection's lane; valid inside a snapshot.
 final class JournalStatements {
+    private let transaction: ReadTransaction
     private let epochStatement: RawStatement
     private let headStatement: RawStatement
     private let nonceStatement: RawStatement
@@ -16,6 +17,7 @@ final class JournalStatements {
     private let schemaStatement: RawStatement
 
     init(_ db: Database) throws {
+        transaction = try ReadTransaction(db)
         schemaStatement = try RawStatement(db, "PRAGMA schema_version")
         epochStatement = try RawStatement(db, "SELECT value FROM tidings_meta WHERE key = 'epoch'")
         headStatement = try RawStatement(
@@ -36,6 +38,9 @@ final class JournalStatements {
             WHERE business = ?1 AND entity = ?2 AND dead = 0
             """)
     }
+
+    /// Everything that `read` reads is of one snapshot.
+    func snapshot<Value>(_ read: () throws -> Value) throws -> Value { try transaction.snapshot(read) }
 
     /// - Throws: `NoJournal` when the database was never set up.
     func head() throws -> Head {

@@ -120,21 +120,6 @@ import GRDBSQLite
     }
 }
 
-extension Database {
-    /// `BEGIN DEFERRED` … `COMMIT` around reads: one snapshot, opened by the first of them.
-    func snapshot<Value>(_ read: () throws -> Value) throws -> Value {
-        try execute(sql: "BEGIN DEFERRED")
-        do {
-            let value = try read()
-            try execute(sql: "COMMIT")
-            return value
-        } catch {
-            try? execute(sql: "ROLLBACK")
-            throw error
-        }
-    }
-}
-
 /// A name as an SQL identifier.
 func quoted(_ name: String) -> String {
     "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""

@@ -59,9 +59,8 @@ public final class SQLiteChangeSource: ChangeSource {
 
     public func hasNews() throws -> Bool {
         guard let connections else { return true }
-        let version = try connections.poll.inDatabase { _ in
-            try connections.version.first { $0.integer(0) } ?? -1
-        }
+        // Without a detour through the queue: nobody else has it.
+        let version = try connections.version.first { $0.integer(0) } ?? -1
         defer { dataVersion = version }
         return version != dataVersion
     }
@@ -69,7 +68,7 @@ public final class SQLiteChangeSource: ChangeSource {
     public func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot {
         guard let connections else { throw HistoryChanged("not open") }
         return try connections.read.inDatabase { db in
-            try db.snapshot {
+            try connections.journal.snapshot {
                 try noteSchema(connections.journal)
                 let head = try connections.journal.head()
                 try prove(position, head, connections.journal)
@@ -132,7 +131,7 @@ public final class SQLiteChangeSource: ChangeSource {
     private func count() throws {
         guard let connections else { return }
         try connections.read.inDatabase { db in
-            try db.snapshot {
+            try connections.journal.snapshot {
                 let head = try connections.journal.head()
                 var book = TotalsLedger.Book(at: head)
                 let live = try RawStatement(

@@ -52,7 +52,7 @@ public final class SQLiteStateReader: StateReader {
     }
 
     public func head() throws -> Head {
-        try current().inDatabase { db in try db.snapshot { try journal.head() } }
+        try current().inDatabase { _ in try journal.snapshot { try journal.head() } }
     }
 
     /// The head of the snapshot just opened. Encoders are made anew when the schema is another.
@@ -96,7 +96,7 @@ public final class SQLiteStateReader: StateReader {
     func inSnapshot<Value>(_ read: (GRDB.Database, Head) throws -> Value) throws -> Value {
         let known = ledger.farthest
         return try current().inDatabase { db in
-            try db.snapshot {
+            try journal.snapshot {
                 let head = try openedHead()
                 try prove(known, head)
                 return try read(db, head)

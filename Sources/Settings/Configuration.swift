@@ -75,8 +75,7 @@ public struct Configuration: Hashable, Sendable {
 
     /// How commits are noticed.
     public struct Journal: Hashable, Sendable {
-        public var wakeWindow = Duration.milliseconds(50)
-        public var wakePoll = Duration.microseconds(500)
+        public var wakePoll = Duration.microseconds(200)
         public var safetyPoll = Duration.milliseconds(500)
         public var fileCheck = Duration.seconds(1)
     }

@@ -138,9 +138,6 @@ extension Layers {
             it.database.mode == .embedded || !it.database.catalogue.isEmpty, ["database.mode"],
             "an attached database needs database.catalogue: which tables, and how")
         check(
-            it.journal.wakePoll <= it.journal.wakeWindow, ["journal.wake_poll", "journal.wake_window"],
-            "longer than journal.wake_window")
-        check(
             it.pages.defaultRecords <= it.pages.maxRecords, ["pages.default_records", "pages.max_records"],
             "pages.default_records is more than pages.max_records")
         check(

@@ -118,12 +118,9 @@ extension Setting {
         name: "journal", help: "How commits of other processes are noticed.",
         settings: [
             Setting(
-                "journal.wake_window", \.journal.wakeWindow, .milliseconds(1) ... .seconds(5),
-                "After a sign of writing, how long to look closely for its commit: the file watch "
-                    + "fires before a commit can be seen."),
-            Setting(
-                "journal.wake_poll", \.journal.wakePoll, .microseconds(100) ... .milliseconds(100),
-                "How often to look within that window. It bounds how late a change is told."),
+                "journal.wake_poll", \.journal.wakePoll, .microseconds(50) ... .milliseconds(100),
+                "After a sign of writing, which comes before the commit can be seen, how soon to look "
+                    + "for it again; then after half as long again each time, until it is there."),
             Setting(
                 "journal.safety_poll", \.journal.safetyPoll, .milliseconds(10) ... .seconds(60),
                 "How often to look without any sign. This is the promise; the watch only makes it quick."),

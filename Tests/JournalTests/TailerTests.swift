@@ -20,12 +20,23 @@ import TidingsTesting
             var readFailures: [any Error] = []
             var opened = 0
             var asked = 0
+            /// What was written and is not heard of yet.
+            var isWritten = false
             /// A snapshot holds at most this much more: commits that arrive one behind the other.
             var perSnapshot: Int64 = .max
         }
         let state = Mutex(State())
 
         func commit(_ count: Int64 = 1) { state.withLock { $0.head += count } }
+
+        func write() { state.withLock { $0.isWritten = true } }
+
+        func wasWritten() -> Bool {
+            state.withLock { state in
+                defer { state.isWritten = false }
+                return state.isWritten
+            }
+        }
 
         func hasNews() throws -> Bool {
             state.withLock { state in
@@ -49,6 +60,7 @@ import TidingsTesting
                 if !state.readFailures.isEmpty { throw state.readFailures.removeFirst() }
                 if position.epoch != state.epoch { throw HistoryChanged("replaced") }
                 let to = min(state.head, position.seq.rawValue + min(state.perSnapshot, 1 << 40))
+                state.announced = to
                 return JournalSnapshot(
                     from: position, head: Self.head(to, state.epoch), businesses: [],
                     rows: to > position.seq.rawValue
@@ -83,16 +95,14 @@ import TidingsTesting
         let statuses = Recorder<TailerStatus>()
         private let tailer: Confined<Tailer>
 
-        init(safetyPoll: Duration, window: Duration = .milliseconds(50), before: (Script) -> Void = { _ in })
-        {
+        init(safetyPoll: Duration, before: (Script) -> Void = { _ in }) {
             var settings = TailerSettings()
             settings.safetyPoll = safetyPoll
-            settings.window = window
             before(script)
             tailer = Confined(
                 Tailer(
                     source: script, sink: Listener(heard), lane: lane, settings: settings,
-                    report: { [statuses] in statuses.record($0) }), to: lane)
+                    wasWritten: script.wasWritten, report: { [statuses] in statuses.record($0) }), to: lane)
             tailer.post { $0.start() }
         }
 
@@ -101,7 +111,10 @@ import TidingsTesting
             lane.stop()
         }
 
-        func wake() { tailer.post { $0.wake() } }
+        func wake() {
+            script.write()
+            tailer.post { $0.wake() }
+        }
         func restart() { tailer.post { $0.restart() } }
 
         /// Waits until this was heard.
@@ -122,12 +135,12 @@ import TidingsTesting
     }
 
     /// The announcement comes before the commit can be seen: it is looked for again and again.
-    @Test func aCommitAfterItsWakeIsSeenWithinTheWindow() async {
-        let bench = Bench(safetyPoll: .seconds(3_600), window: .seconds(20))
+    @Test func aCommitLongAfterItsWakeIsSeen() async {
+        let bench = Bench(safetyPoll: .seconds(3_600))
         #expect(await bench.hears("history 1 at 0"))
         bench.wake()
         let asked = bench.script.state.withLock { $0.asked }
-        for _ in 0..<5_000 where bench.script.state.withLock({ $0.asked }) < asked + 20 {
+        for _ in 0..<5_000 where bench.script.state.withLock({ $0.asked }) < asked + 12 {
             try? await Task.sleep(for: .milliseconds(1))
         }
         bench.script.commit()
@@ -166,24 +179,44 @@ import TidingsTesting
     /// A commit is looked for closely until it is there, and no longer; the one before is not taken for it.
     @Test func whoeverHasSeenTheAnnouncedCommitRests() {
         let (script, lane, heard) = (Script(), ManualLane(), Recorder<String>())
-        var settings = TailerSettings()
-        settings.window = .seconds(3_600)
+        let settings = TailerSettings()
         let tailer = Tailer(
-            source: script, sink: Listener(heard), lane: lane, settings: settings, report: { _ in })
+            source: script, sink: Listener(heard), lane: lane, settings: settings,
+            wasWritten: script.wasWritten, report: { _ in })
         tailer.start()
         script.commit()
+        script.write()
         tailer.wake()
+        lane.ring()
         #expect(heard.all.last == "0-1", "what was committed before the write was announced")
         lane.ring()
         lane.ring()
         script.commit()
         lane.ring()
         #expect(heard.all.last == "1-2")
-        for _ in 0..<12 { lane.ring() }
+        lane.ring()
         let (close, safety) = (settings.poll, settings.safetyPoll)
-        let awaited = [Duration](repeating: close, count: 4)
-        let resting = (1...9).map { close * (1 << $0) } + [safety, safety, safety]
-        #expect(lane.pauses == [safety] + awaited + resting)
+        let awaited = [close / 2, close, close * 3 / 2, close * 9 / 4]
+        #expect(lane.pauses == [safety] + awaited + [safety, safety])
+    }
+
+    /// However long it takes, until it is there the pauses grow no longer than the safety poll; a write that
+    /// is announced meanwhile begins them anew.
+    @Test func pausesGrowWhileACommitIsAwaited() {
+        let (script, lane) = (Script(), ManualLane())
+        let settings = TailerSettings()
+        let tailer = Tailer(
+            source: script, sink: Listener(Recorder()), lane: lane, settings: settings,
+            wasWritten: script.wasWritten, report: { _ in })
+        tailer.start()
+        script.write()
+        tailer.wake()
+        for _ in 0..<30 { lane.ring() }
+        #expect(lane.pauses.last == settings.safetyPoll)
+        #expect(zip(lane.pauses.dropFirst(2), lane.pauses.dropFirst(3)).allSatisfy { $1 <= $0 * 3 / 2 })
+        script.write()
+        lane.ring()
+        #expect(lane.pauses.last == settings.poll)
     }
 
     /// Announced once, read until nothing is left, each snapshot beginning where the one before ended.

@@ -67,13 +67,14 @@ final class TableWalker {
     private func marked() throws -> (TableWalk, WalkPlace)? {
         try queue.read { db in
             guard try db.hasTable("tidings_hooked") else { return nil }
-            let entities = try SchemaFit(installer.catalogue, db).entities
             let rows = try Row.fetchAll(
                 db,
                 sql: """
                     SELECT entity, purpose, side, walked FROM tidings_hooked
                     WHERE purpose IS NOT NULL ORDER BY entity
                     """)
+            guard !rows.isEmpty else { return nil }
+            let entities = try SchemaFit(installer.catalogue, db).entities
             for row in rows {
                 guard let entity = entities.first(where: { $0.number.rawValue == row["entity"] }),
                     let purpose = WalkPurpose(rawValue: row["purpose"])
