@@ -29,7 +29,7 @@ public final class TillSocket {
     ///
     /// - Parameter receiveBuffer: Bytes the kernel holds for us; small for slow readers.
     public init(port: UInt16, receiveBuffer: Int32 = 0) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SocketFailure(description: "socket: errno \(errno)") }
         if receiveBuffer > 0 {
             var size = receiveBuffer

@@ -48,13 +48,13 @@ import TidingsTesting
         try file.python(sql)
         let committed = ContinuousClock.now
         let watchdog = Task {
-            try await Task.sleep(for: .seconds(10))
+            try await Task.sleep(for: .seconds(30))
             ended.finish()
         }
         defer { watchdog.cancel() }
         let first = try #require(await died.first { _ in true })
         #expect(first.tokens == [TokenID(1)])
-        #expect(first.at - committed < .seconds(1))
+        #expect(first.at - committed < .seconds(5))
     }
 
     @Test func aTokenMadeByAnotherProcessIsKnownAfterTheNextLook() throws {

@@ -32,7 +32,7 @@ import Testing
             INSERT INTO stocks(business_id,variant_id,warehouse_id,opening,quantity)
               VALUES(1,1,1,'10.500','10.500'),(1,2,1,'4.000','4.000');
             """)
-        var random = SystemRandomNumberGenerator()
+        var random = SeededRandom(seed: 5)
         func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
         var statements: [String] = []
         for step in 1...160 {

@@ -11,13 +11,14 @@ import TidingsTesting
     @Test func aBackupIsOneMomentOfABusyShop() throws {
         let shop = try Shop()
         let backup = shop.daemon.directory.appendingPathComponent("backup.db").path
-        let writer = try shop.daemon.startWriter(seed: 5, seconds: 5, businesses: [shop.business])
+        let writer = try shop.daemon.startWriter(seed: 5, seconds: 60, businesses: [shop.business])
         let isBusy = try waitFor(seconds: 30) {
             try shop.daemon.sql("SELECT count(*) > 20 FROM tidings_journal;") == "1" ? true : nil
         }
         #expect(isBusy == true)
         try shop.daemon.tidings("backup", backup)
         #expect(writer.isRunning, "it did not wait for the writer")
+        writer.terminate()
         writer.waitUntilExit()
         let (_, verdict) = try Daemon.run(
             "/usr/bin/sqlite3",

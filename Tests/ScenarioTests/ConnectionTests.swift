@@ -181,9 +181,9 @@ import TidingsTesting
     @Test func aHeadAndABodyThatDribbleAreCutOff() throws {
         let shop = try Shop(Self.hasty)
         for start in ["GET /sync/full HTTP/1.1\r\nX: ", post(shop, "Content-Length: 5000\r\n\r\n{")] {
+            let begin = Date()
             let socket = try TillSocket(port: shop.daemon.port)
             try socket.write(start)
-            let begin = Date()
             var answer: [UInt8] = []
             while answer.isEmpty, Date().timeIntervalSince(begin) < 20 {
                 answer = (try? socket.read(within: 0.1)) ?? []
@@ -205,8 +205,8 @@ import TidingsTesting
     }
 
     /// A shop whose full download is larger than all buffers on the way.
-    private func largeShop() throws -> Shop {
-        let shop = try Shop(Self.hasty)
+    private func largeShop(_ settings: [String] = hasty) throws -> Shop {
+        let shop = try Shop(settings)
         try shop.daemon.sql(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
@@ -218,14 +218,14 @@ import TidingsTesting
 
     /// The kernel calls a socket writable when a third of its buffer is free: seconds, on a slow line.
     @Test func aSlowLineGetsAnAnswerWhole() throws {
-        let shop = try largeShop()
+        let shop = try largeShop(["limits.write_time=1500ms"])
         let socket = try TillSocket(port: shop.daemon.port, receiveBuffer: 4_096)
         try socket.write(head(shop, "GET", "/sync/full?entities=products") + "Connection: close\r\n\r\n")
         let (_, fields) = try socket.readHead(within: 30)
         let length = try #require(fields["content-length"].flatMap { Int($0) })
         var received = 0
         // Six times the time in which something must be taken, at some 200 KB a second.
-        let slowUntil = Date().addingTimeInterval(3)
+        let slowUntil = Date().addingTimeInterval(9)
         while received < length, let bytes = try socket.read(within: 30, atMost: 8_192), !bytes.isEmpty {
             received += bytes.count
             if slowUntil.timeIntervalSinceNow > 0 { usleep(40_000) }

@@ -211,8 +211,13 @@ import TidingsTesting
         #expect(try count(daemon, "tidings_backlog_to_wire_seconds_count") == 1)
         _ = try daemon.ask("GET", "/sync/full", token: till)
         _ = try daemon.ask("GET", "/sync/changes?sync_token=\(last)", token: till)
-        #expect(try count(daemon, #"tidings_read_seconds_count{query="full"}"#) == 1)
-        #expect(try count(daemon, #"tidings_read_seconds_count{query="changes"}"#) == 1)
+        // Counted after the answer was handed over.
+        for query in ["full", "changes"] {
+            let isCounted = try waitFor(seconds: 20) {
+                try count(daemon, #"tidings_read_seconds_count{query="\(query)"}"#) == 1 ? true : nil
+            }
+            #expect(isCounted == true, "\(query)")
+        }
         #expect(try count(daemon, #"tidings_read_seconds_count{query="digest"}"#) == 0)
     }
 

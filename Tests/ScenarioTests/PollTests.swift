@@ -179,7 +179,7 @@ import TidingsTesting
         let ended = Thread { shop.daemon.terminate() }
         ended.start()
         #expect(try socket.readAnswer().status == 200)
-        #expect(waitFor(seconds: 10) { ended.isFinished ? true : nil } == true)
+        #expect(waitFor(seconds: 30) { ended.isFinished ? true : nil } == true)
     }
 
     // MARK: 304

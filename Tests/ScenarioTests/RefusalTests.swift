@@ -116,6 +116,7 @@ import TidingsTesting
         let wide = try token(shop.daemon, shop.till)
         try shop.product("Tea")
         try shop.daemon.sql("INSERT INTO vats(business_id,name,rate) VALUES(\(shop.business),'V',5);")
+        try shop.daemon.untilRead()
         let fewer = try shop.daemon.ask(
             "GET", "/sync/changes?entities=vats&sync_token=\(wide)", token: shop.till)
         #expect(fewer.status == 200)

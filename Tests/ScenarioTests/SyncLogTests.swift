@@ -24,6 +24,7 @@ import TidingsTesting
             "GET", "/sync/full", token: shop.till, headers: [("User-Agent", "till/1")])
         let token = try #require(full.json?["sync_token"] as? String)
         try shop.product("Coffee")
+        try shop.daemon.untilRead()
         _ = try shop.daemon.ask("GET", "/sync/changes?sync_token=\(token)", token: shop.till)
         _ = try shop.daemon.ask("GET", "/sync/changes?sync_token=AA", token: shop.till)
         // Nobody's requests leave none.

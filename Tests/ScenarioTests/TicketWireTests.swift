@@ -61,7 +61,7 @@ import TidingsTesting
 
     /// The time to use it is what expires: a stream that was opened in time comes back with its cookie.
     @Test func anExpiredTicketIsDeadUnlessItWasUsedInTime() throws {
-        let shop = try Shop(["credentials.ticket_lifetime=1s"])
+        let shop = try Shop(["credentials.ticket_lifetime=3s"])
         let used = try Self.ticket(shop.daemon, shop.till)
         let stream = try open(shop.daemon, used)
         let own = try cookie(stream)
@@ -69,11 +69,11 @@ import TidingsTesting
         let readyAgain = try open(shop.daemon, used, cookie: own)
         _ = try #require(try readyAgain.next("ready"))
         // The lifetime and a margin: from here on its time is over.
-        usleep(1_500_000)
+        usleep(3_500_000)
         try expectDead(shop.daemon, expired)
         // Nor does a cookie open what was never used.
         let never = try Self.ticket(shop.daemon, shop.till)
-        usleep(1_500_000)
+        usleep(3_500_000)
         try expectDead(shop.daemon, never, cookie: own)
         #expect(try open(shop.daemon, used, cookie: own).next("ready") != nil)
         try expectDead(shop.daemon, used)

@@ -143,7 +143,7 @@ class Firefox(Browser):
                    stdout=open(log, "wb"), stderr=subprocess.STDOUT)
 
         async def address():
-            return re.search(r"WebDriver BiDi listening on (ws://\S+)", open(log, errors="replace").read())
+            return re.search(r"WebDriver BiDi listening on (ws://\S+)\n", open(log, errors="replace").read())
         base = (await until("firefox", address, 60)).group(1)
         self.socket = Socket(await self.http.ws_connect(base + "/session", max_msg_size=0))
         await self.socket.ask("session.new", capabilities={})

@@ -144,7 +144,7 @@ async def test_the_network_is_cut(stage):
     await says(page, "live")
     (a,) = await first(page)
     line.cut()
-    await says(page, "offline", seconds=8)
+    await says(page, "offline")
     await stage.sql("UPDATE products SET price='88.80' WHERE id=%d;" % a)
     await line.mend()
     await shows(page, a, "price", "88.80")
@@ -283,7 +283,7 @@ async def test_an_offline_sale_survives_the_kill_and_is_made_once(stage):
     stock = lambda id: stage.gateway.sql("SELECT CAST(quantity AS INTEGER) FROM stocks JOIN product_variants v ON v.id=variant_id WHERE v.product_id=%d;" % id)
     before = [int(stock(a)), int(stock(b))]
     line.cut()
-    await says(page, "offline", seconds=8)
+    await says(page, "offline")
     await page.evaluate(SELL)
     await until("it to be queued", lambda: page.evaluate("till.client.status.pending === 3"))
     await shows(page, a, "stock", "%d in stock" % (before[0] - 2))
@@ -380,7 +380,7 @@ async def test_an_hour_of_six_pages_asks_less(stage):
     for kind, (requests, size) in counts.items():
         print("    %d minutes of six pages, %-8s %5d requests, %8d bytes: %5.1f %% fewer requests" % (
             MINUTES, kind + ":", requests, size, 100 - 100 * requests / plain[0]))
-    assert plain[0] > 20 * MINUTES, "the plain client polled"
+    assert plain[0] > 10 * MINUTES, "the plain client polled"
     for kind in ("shared", "separate"):
         assert counts[kind][0] <= 0.3 * plain[0]
 
