@@ -50,11 +50,12 @@ import TidingsTesting
         #expect(try resumed.next("ready")?.number("replayed") == 1)
     }
 
-    /// The entities that the next change of a stream names.
+    /// The entities of which the next change of a stream has records.
     private static func changed(_ stream: OpenStream) throws -> Set<String> {
         let change = try #require(try stream.next("change"))
         #expect(change.lastEventID == change.json["sync_token"] as? String)
-        return Set((change.json["data"] as? [String: Any] ?? [:]).keys)
+        let named = (change.json["data"] as? [String: Any] ?? [:]).keys
+        return Set(named.filter { !(change.list($0, "created") + change.list($0, "updated")).isEmpty })
     }
 
     /// The only stream of a device whose peer takes nothing any more gives way to a new one.

@@ -214,7 +214,8 @@ import TidingsTesting
         // Counted after the answer was handed over.
         for query in ["full", "changes"] {
             let isCounted = try waitFor(seconds: 20) {
-                try count(daemon, #"tidings_read_seconds_count{query="\(query)"}"#) == 1 ? true : nil
+                let name = "tidings_read_seconds_count{query=\"\(query)\"}"
+                return try StreamTests.metric(daemon, name) == 1 ? true : nil
             }
             #expect(isCounted == true, "\(query)")
         }
