@@ -205,13 +205,3 @@ func temporaryDirectory() throws -> URL {
 
 /// How many files a process may have open.
 func getrlimitOpenFiles() -> Int { sysconf(Int32(_SC_OPEN_MAX)) }
-
-/// Asks until there is an answer or the time is up.
-func waitFor<Value>(seconds: Double, _ look: () throws -> Value?) rethrows -> Value? {
-    let end = Date().addingTimeInterval(seconds)
-    while true {
-        if let value = try look() { return value }
-        if Date() > end { return nil }
-        usleep(10_000)
-    }
-}

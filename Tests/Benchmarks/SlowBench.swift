@@ -1,6 +1,7 @@
 // Clients that never read, among others that do: what they cost in memory, and what the others notice.
 
 import ArgumentParser
+import TidingsTesting
 
 struct SlowBench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,13 +23,13 @@ struct SlowBench: ParsableCommand {
         for _ in 0..<options.rounds {
             for rig in try Arena.rigs(
                 options, layout,
-                settings: ["stream.slow_age=3s", "stream.slow_size=256KiB", "stream.heartbeat=2s"])
+                settings: ["stream.slow_age=1s", "stream.slow_size=64KiB", "stream.heartbeat=2s"])
             where !(rig is FloorRig) {
                 let alone = try measure(rig, channels, readers, 0)
                 let found = try measure(rig, channels, readers, sleepers)
                 figures[rig.name, default: []].append([
                     found.report.groups[0].p50, found.report.groups[0].p99, alone.report.groups[0].p99,
-                    Double(found.growth) / 1_048_576, Double(found.report.closed), Double(found.lost),
+                    Double(found.growth) / 1_048_576, found.cut, Double(found.lost),
                 ])
             }
         }
@@ -39,7 +40,7 @@ struct SlowBench: ParsableCommand {
 
     private func measure(
         _ rig: any Rig, _ channels: Int, _ readers: Int, _ sleepers: Int
-    ) throws -> (report: Crowd.Report, growth: Int, lost: Int) {
+    ) throws -> (report: Crowd.Report, growth: Int, cut: Double, lost: Int) {
         var parts: [Crowd.Part] = []
         for channel in 0..<channels {
             parts.append(Crowd.Part(channel: channel, count: readers))
@@ -58,7 +59,20 @@ struct SlowBench: ParsableCommand {
         let report = try crowd.receive(expected, within: 60)
         try publisher.finish()
         let growth = rig.usage.residentBytes - before.residentBytes
-        // Those that never read are counted as they are cut.
-        return (report, growth, expected - report.groups[0].received)
+        let owedEnough = options.size(sleepers * channels, smoke: 0)
+        let cut = try (rig as? TidingsRig).map { try Self.cut($0, atLeast: owedEnough) } ?? .nan
+        return (report, growth, cut, expected - report.groups[0].received)
+    }
+
+    /// Streams that were closed as slow. Waits a while for so many: heartbeats find the last of them.
+    private static func cut(_ rig: TidingsRig, atLeast count: Int) throws -> Double {
+        func now() throws -> Int {
+            let page = try TillSocket.ask(port: rig.adminPort, "GET", "/metrics").body
+            let name = "tidings_streams_closed_total{reason=\"slow\"} "
+            let line = String(decoding: page, as: UTF8.self).split(separator: "\n")
+                .first { $0.hasPrefix(name) }
+            return line.flatMap { Int($0.dropFirst(name.count)) } ?? 0
+        }
+        return try Double(waitFor(seconds: 15) { try now() >= count ? now() : nil } ?? now())
     }
 }

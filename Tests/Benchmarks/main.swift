@@ -9,9 +9,9 @@ struct Bench: ParsableCommand {
         commandName: "tidings-bench", abstract: "Measures Tidings.",
         subcommands: [
             FanoutBench.self, TenantsBench.self, MemoryBench.self, LatencyBench.self, AcceptBench.self,
-            StormBench.self, SlowBench.self, FairBench.self, HooksBench.self, HostileBench.self,
-            ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self, WalBench.self,
-            DrainBench.self, ScrapeBench.self, CommitCommand.self,
+            StormBench.self, SlowBench.self, FairBench.self, BulkBench.self, HooksBench.self,
+            HostileBench.self, ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self,
+            WalBench.self, DrainBench.self, ScrapeBench.self, CommitCommand.self,
         ])
 }
 

@@ -380,7 +380,7 @@ import TidingsTesting
 }
 
 extension Daemon {
-    /// Waits until the gateway has read all that is committed: a stream that is opened now has it in its backlog.
+    /// Waits until the gateway has read all that is committed: a stream opened now has it in its backlog.
     func untilRead() throws {
         let head = try #require(Int(try sql("SELECT ifnull(max(seq), 0) FROM tidings_journal;")))
         let isRead = try waitFor(seconds: 30) {
