@@ -38,7 +38,7 @@ import TidingsTesting
         let line = try #require(output.split(separator: "\n").last { $0.hasPrefix("{") }, "\(output)")
         let seen = try decoder.decode(Seen.self, from: Data(line.utf8))
         #expect(seen.http == "HTTP/2 200" && seen.encoded.isEmpty, "\(line)")
-        // Longer than the proxy's idle time of 3 s; one heartbeat a second: held back, they would come at once.
+        // Longer than the proxy's idle time of 3 s; a heartbeat a second: held back, they would come at once.
         #expect(seen.firstSeconds < 10 && seen.heartbeats >= 6 && seen.longestGap < 6, "\(line)")
         #expect(seen.address == "127.0.0.2", "\(line)")
         #expect(seen.missed == ["while away"], "\(line)")
