@@ -16,7 +16,8 @@ import TidingsTesting
     }
 
     @Test(arguments: [
-        "fanout", "tenants", "memory", "latency", "accept", "storm", "slow", "fair", "bulk", "drain", "scrape",
+        "fanout", "tenants", "memory", "latency", "accept", "storm", "slow", "fair", "bulk", "drain",
+        "scrape",
     ])
     func nothingIsLost(bench: String) throws {
         let rows = try rows(bench, ["--smoke"])
