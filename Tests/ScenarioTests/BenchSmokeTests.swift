@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TidingsTesting
 
-@Suite(.serialized) struct BenchSmokeTests {
+@Suite struct BenchSmokeTests {
     private func rows(_ bench: String, _ options: [String]) throws -> [[String: Any]] {
         let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
             .path

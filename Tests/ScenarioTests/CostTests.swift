@@ -7,7 +7,7 @@ import Foundation
 import Testing
 import TidingsTesting
 
-@Suite(.serialized) struct CostTests {
+@Suite struct CostTests {
     private static let canTrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")
 
     @Test(.enabled(if: canTrace, "needs strace")) func aDeliveryIsOneSystemCall() throws {
