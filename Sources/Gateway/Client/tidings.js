@@ -689,9 +689,12 @@ failed(tried, kind, now) {
 if (tried === 'stream' && this.rung !== 'stream') return this.#rest(now, kind);
 this.#failures += 1;
 if (kind !== 'buffered' && this.#failures < 3) return undefined;
-return this.fall(kind, now);
+return this.#fall(kind, now);
 }
-fall(reason, now, ms) {
+turnedAway(reason, now, ms) {
+return this.rung === 'stream' ? this.#fall(reason, now, ms) : this.#rest(now, reason, ms);
+}
+#fall(reason, now, ms) {
 this.rung = this.rung === 'stream' ? 'long-poll' : 'poll';
 this.reason = reason;
 this.#failures = 0;
@@ -700,10 +703,10 @@ else if (this.#retryAt === Infinity) this.#retryAt = now + this.#pauseMs;
 return this.rung;
 }
 reconsider() { if (this.rung !== 'stream') this.#retryAt = 0; }
-#rest(now, reason) {
+#rest(now, reason, ms) {
 this.reason = reason;
 this.#pauseMs = Math.min(this.#pauseMs * 2, this.probeMaxMs);
-this.#retryAt = now + this.#pauseMs;
+this.#retryAt = now + (ms ?? this.#pauseMs);
 }
 }
 const BUCKETS = 256, MOST_WRONG = 0.3, IDS = 200;
@@ -949,7 +952,7 @@ const {bye} = seen;
 if (bye?.reason === 'revoked') return this.#revoked();
 if (seen.ready && livedMs >= this.settings.shortMs) this.ladder.streamWorked();
 if (bye?.reason === 'limit' || bye?.reason === 'superseded') {
-this.ladder.fall(bye.reason, performance.now(), bye.retry_ms);
+this.ladder.turnedAway(bye.reason, performance.now(), bye.retry_ms);
 return undefined;
 }
 if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 1000 : bye.retry_ms ?? 1000);

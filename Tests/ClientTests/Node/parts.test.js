@@ -180,6 +180,16 @@ test('the ladder: three short streams or a held-back one lead down, a probe lead
   assert.deepEqual([ladder.choose(6), ladder.reason], ['long-poll', 'buffered']);
 });
 
+test('a stream that is turned away leads one rung down; its probe, no further', () => {
+  const ladder = new Ladder({probeMs: 100, probeMaxMs: 300});
+  ladder.turnedAway('limit', 0, 50);
+  assert.deepEqual([ladder.rung, ladder.reason, ladder.choose(49), ladder.choose(50)], ['long-poll', 'limit', 'long-poll', 'stream']);
+  ladder.turnedAway('limit', 50, 70);
+  assert.deepEqual([ladder.rung, ladder.choose(119), ladder.choose(120)], ['long-poll', 'long-poll', 'stream']);
+  ladder.turnedAway('superseded', 120);
+  assert.deepEqual([ladder.rung, ladder.reason, ladder.choose(419), ladder.choose(420)], ['long-poll', 'superseded', 'long-poll', 'stream']);
+});
+
 test('a stream that works again forgets the failures before it', () => {
   const ladder = new Ladder({probeMs: 100, probeMaxMs: 300});
   for (let round = 0; round < 5; round += 1) {

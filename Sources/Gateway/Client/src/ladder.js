@@ -41,11 +41,16 @@ export class Ladder {
     if (tried === 'stream' && this.rung !== 'stream') return this.#rest(now, kind);
     this.#failures += 1;
     if (kind !== 'buffered' && this.#failures < 3) return undefined;
-    return this.fall(kind, now);
+    return this.#fall(kind, now);
   }
 
-  /** One rung down. `ms`: the server's own wish for the next try of the stream. */
-  fall(reason, now, ms) {
+  /** The stream was refused where it worked, or its probe was: that says nothing of the way below. `ms`: the server's wish. */
+  turnedAway(reason, now, ms) {
+    return this.rung === 'stream' ? this.#fall(reason, now, ms) : this.#rest(now, reason, ms);
+  }
+
+  /** One rung down. `ms`: until the stream is tried again. */
+  #fall(reason, now, ms) {
     this.rung = this.rung === 'stream' ? 'long-poll' : 'poll';
     this.reason = reason;
     this.#failures = 0;
@@ -57,9 +62,9 @@ export class Ladder {
   /** The network is another one: try the stream now. */
   reconsider() { if (this.rung !== 'stream') this.#retryAt = 0; }
 
-  #rest(now, reason) {
+  #rest(now, reason, ms) {
     this.reason = reason;
     this.#pauseMs = Math.min(this.#pauseMs * 2, this.probeMaxMs);
-    this.#retryAt = now + this.#pauseMs;
+    this.#retryAt = now + (ms ?? this.#pauseMs);
   }
 }

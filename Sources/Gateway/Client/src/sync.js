@@ -264,7 +264,7 @@ export class Sync {
     if (bye?.reason === 'revoked') return this.#revoked();
     if (seen.ready && livedMs >= this.settings.shortMs) this.ladder.streamWorked();
     if (bye?.reason === 'limit' || bye?.reason === 'superseded') {
-      this.ladder.fall(bye.reason, performance.now(), bye.retry_ms);
+      this.ladder.turnedAway(bye.reason, performance.now(), bye.retry_ms);
       return undefined;
     }
     if (bye) return this.#pause('catching-up', bye.reason, bye.reason === 'credential' ? 1000 : bye.retry_ms ?? 1000);
