@@ -44,12 +44,21 @@ business=$(as_tidings sqlite3 "$shop" "INSERT INTO businesses(name) VALUES('try'
 token=$(as_tidings tidings user create owner --business "$business" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["token"])')
 echo "installed: user, folder, configuration, database"
 
+# A systemd whose restarts fail: the package is installed all the same.
+mkdir -p /tmp/try/bin /run/systemd/system
+cat >/tmp/try/bin/systemctl <<'SYSTEMCTL'
+#!/bin/sh
+echo "systemctl $*" >>/tmp/try/systemctl
+[ "$1" != try-restart ]
+SYSTEMCTL
+chmod +x /tmp/try/bin/systemctl
+
 # Called by hand_over.py while the older gateway serves, and once it has ended.
 cat >/tmp/try/between <<BETWEEN
 #!/bin/sh
 set -e
 case \$1 in
-    running) dpkg --install --force-confold /tmp/try/newer.deb ;;
+    running) PATH=/tmp/try/bin:\$PATH dpkg --install --force-confold /tmp/try/newer.deb ;;
     stopped)
         sqlite3 $shop "DROP INDEX tidings_state_dead; UPDATE tidings_meta SET value = 2 WHERE key = 'schema'"
         sqlite3 $registry "DROP TABLE tidings_sync_logs; PRAGMA user_version = 3"
@@ -69,6 +78,9 @@ assert found["status"] == 0 and found["refused_count"] == 0 and found["missing"]
 assert found["byes"] == 40 and found["opened"] == 80, found
 CHECK
 dpkg-query -W -f '${Version}\n' tidings | grep -qv '~' || fail "the older package is still there"
+grep -q 'try-restart tidings.service' /tmp/try/systemctl || fail "the gateway was not restarted"
+[ "$(dpkg-query -W -f '${db:Status-Status}' tidings)" = installed ] || fail "a failed restart failed the package"
+rm -r /run/systemd/system
 grep -q 'streams_per_device: 1000' /etc/tidings/tidings.yaml || fail "the configuration was not kept"
 schemas="$(as_tidings sqlite3 "$shop" "SELECT value FROM tidings_meta WHERE key='schema'
     UNION ALL SELECT count(*) FROM sqlite_master WHERE name='tidings_state_dead'" | paste -sd,)"
