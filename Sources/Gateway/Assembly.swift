@@ -99,7 +99,10 @@ struct Assembly {
             credentials: credentials,
             registry: registry, readers: readers,
             spools: SpoolBook(
-                readers: readers, directory: Self.directory(of: file.path), clock: clock,
+                readers: readers, directory: Self.directory(of: file.path),
+                shares: ByteShares(
+                    bytesMax: configuration.limits.downloadsSize.bytes,
+                    bytesMaxEach: configuration.limits.downloadsSizePerBusiness.bytes), clock: clock,
                 epoch: { status.tailer.head?.epoch },
                 shareFor: min(.seconds(2), configuration.retention.tombstones / 2)),
             observations: observations, ages: ages, service: service, events: events, roster: roster,

@@ -6,6 +6,7 @@ import HTTP
 import Lanes
 import Registry
 import Settings
+import Telemetry
 
 /// A request and the way to answer it. Lives on the loop.
 struct Call {
@@ -91,10 +92,18 @@ struct Call {
     var finishing: @Sendable (Response) -> Response {
         let (request, services) = (request, services)
         let fields = rateFields + services.cors.fields(for: request)
-        let receipt = receipt
+        let (receipt, business) = (receipt, grant?.business)
         return { response in
-            var answer = response.negotiated(for: request, at: services.clock.now).adding(fields)
-            answer.receipt = receipt?.with(response.receipt as? SyncFigures)
+            func finished(_ response: Response) -> Response {
+                var answer = response.negotiated(for: request, at: services.clock.now).adding(fields)
+                answer.receipt = receipt?.with(response.receipt as? SyncFigures)
+                return answer
+            }
+            var answer = finished(response)
+            // What a POST did must be told all the same, and a HEAD is short.
+            guard request.method != "GET" || answer.takePlace(among: services.answers, for: business) else {
+                return finished(Refused.unavailable(retryAfterSeconds: 5).response)
+            }
             return answer
         }
     }
@@ -124,6 +133,23 @@ struct Call {
 }
 
 extension Response {
+    /// What a connection holds anyway: so small an answer is not counted.
+    private static let smallBytes = 16 * 1_024
+
+    /// Counts it among the answers that wait to be taken, as long as it is one. False: they are too many.
+    fileprivate mutating func takePlace(
+        among answers: ByteShares<BusinessID?>, for business: BusinessID?
+    ) -> Bool {
+        guard case .bytes(let bytes) = body, bytes.count > Self.smallBytes else { return true }
+        let share = ByteShare(of: answers, for: business)
+        if let bound = share.grow(by: bytes.count) {
+            Limit.met.add(bound == .all ? .answersSize : .answersSizePerBusiness)
+            return false
+        }
+        place = share
+        return true
+    }
+
     func adding(_ more: [(name: String, value: String)]) -> Response {
         var response = self
         for field in more {

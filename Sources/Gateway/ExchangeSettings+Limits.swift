@@ -11,7 +11,8 @@ extension ExchangeSettings {
         parser.bodyBytesMax = limits.bodySize.bytes
         headTime = limits.headTime
         bodyTime = limits.bodyTime
-        writeStallTime = limits.writeTime
+        writeTime = limits.writeTime
+        writePaceBytes = limits.writePace.bytes
         idleTime = limits.idleTime
         budget = ByteBudget(bytesMax: limits.bodiesSize.bytes)
     }

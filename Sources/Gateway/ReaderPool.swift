@@ -11,7 +11,7 @@ import Lanes
 import Synchronization
 import Telemetry
 
-/// The queue was full: answer 503, or `bye: overload`.
+/// The queue was full, or what was read before has not been taken: answer 503, or `bye: overload`.
 struct TooManyReads: Error {}
 
 /// How many reads may run or wait.

@@ -39,6 +39,8 @@ final class Services: Sendable {
     let uploads: UploadDesk?
     let longLived: LongLivedOptions
     let exchanges: ExchangeSettings
+    /// What answers hold that wait to be taken, by business; nil: who is none's.
+    let answers: ByteShares<BusinessID?>
     let places: ConnectionPlaces
     let waitPace = WaitPace()
     private let publicURL: String
@@ -69,6 +71,9 @@ final class Services: Sendable {
         self.status = status
         self.retry = retry
         exchanges = ExchangeSettings(configuration.limits)
+        answers = ByteShares(
+            bytesMax: configuration.limits.answersSize.bytes,
+            bytesMaxEach: configuration.limits.answersSizePerBusiness.bytes)
         places = ConnectionPlaces(configuration)
         self.uploads = uploads
         publicURL = configuration.server.publicURL

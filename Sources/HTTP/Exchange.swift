@@ -29,8 +29,9 @@ public final class Exchange: ByteStreamOwner {
     private var file: (descriptor: Int32, offset: Int64, left: Int, owner: AnyObject)?
     private var status = 0
     private var written = 0
-    /// What the peer's kernel had not taken when the socket was full last.
-    private var unacknowledged = 0
+    /// What the peer had taken of this answer when that was looked at last; nil: it has not kept us waiting.
+    private var takenBefore: Int?
+    private var place: AnyObject?
     private var receipt: (any Sendable)?
     private var askedAt = ContinuousClock.now
     private var lingeredBytes = 0
@@ -65,9 +66,11 @@ public final class Exchange: ByteStreamOwner {
         let isHead = request?.method == "HEAD"
         status = response.status
         receipt = response.receipt
+        place = response.place
         closesAfter = closesAfter || response.closesConnection
         out = head(of: response, framed: true)
         outOffset = 0
+        takenBefore = nil
         if !isHead {
             switch response.body {
             case .none: break
@@ -198,7 +201,7 @@ public final class Exchange: ByteStreamOwner {
             guard let taken = stream.send(bytes.span.extracting(outOffset..<bytes.count)) else { return }
             outOffset += taken
             written += taken
-            if taken == 0 || outOffset < out.count { return stalled(progress: taken > 0) }
+            if taken == 0 || outOffset < out.count { return stalled() }
         }
         while var part = file, part.left > 0 {
             guard let taken = stream.send(file: part.descriptor, from: &part.offset, count: part.left) else {
@@ -207,18 +210,19 @@ public final class Exchange: ByteStreamOwner {
             part.left -= taken
             written += taken
             file = part
-            if taken == 0 || part.left > 0 { return stalled(progress: taken > 0) }
+            if taken == 0 || part.left > 0 { return stalled() }
         }
         finishAnswer()
     }
 
-    private func stalled(progress: Bool) {
-        if progress {
-            unacknowledged = stream.unacknowledgedBytes
-            enter(.writing)
-        }
+    private func stalled() {
+        if takenBefore == nil { takenBefore = taken }
         stream.whenWritable()
     }
+
+    /// What the peer has taken of this answer, and not just our kernel's buffer. That is called writable only
+    /// when a third of it is free: seconds, on a slow line.
+    private var taken: Int { written - stream.unacknowledgedBytes }
 
     private func finishAnswer() {
         tellAnswered(status)
@@ -228,6 +232,7 @@ public final class Exchange: ByteStreamOwner {
         out = []
         outOffset = 0
         file = nil
+        place = nil
         written = 0
         if closesAfter {
             // A peer that may still be sending must get the chance to read why nobody listens.
@@ -279,7 +284,7 @@ public final class Exchange: ByteStreamOwner {
         case .idle: time = settings.idleTime
         case .head: time = settings.headTime
         case .body: time = settings.bodyTime
-        case .writing: time = settings.writeStallTime
+        case .writing: time = settings.writeTime
         case .lingering: time = settings.lingerTime
         case .answering, .ended:
             deadline = nil
@@ -298,18 +303,24 @@ public final class Exchange: ByteStreamOwner {
         switch phase {
         case .head where parser.bufferedBytes > 0, .body:
             giveUp(.error(408, "request_timeout", "The request did not arrive in time."))
-        case .writing where stream.unacknowledgedBytes < unacknowledged:
-            // Slow, but it takes what it is sent: the kernel says "writable" only when a third is gone.
-            unacknowledged = stream.unacknowledgedBytes
-            enter(.writing)
-        case .writing:
-            Limit.met.add(.writeTime)
-            tellAnswered(499)
-            phase = .ended
-            stream.abort()
+        case .writing: judgePace()
         case .idle, .head, .lingering: end()
         case .answering, .ended: break
         }
+    }
+
+    /// Slow is well, unless it is a way to keep an answer here: anybody can take a byte now and then.
+    private func judgePace() {
+        let taken = taken
+        let progress = taken - (takenBefore ?? 0)
+        if Double(progress) >= Double(settings.writePaceBytes) * (settings.writeTime / .seconds(1)) {
+            takenBefore = taken
+            return enter(.writing)
+        }
+        Limit.met.add(progress > 0 ? .writePace : .writeTime)
+        tellAnswered(499)
+        phase = .ended
+        stream.abort()
     }
 }
 

@@ -37,8 +37,10 @@ public struct ExchangeSettings: Sendable {
     public var parser = ParserLimits()
     public var headTime = Duration.seconds(10)
     public var bodyTime = Duration.seconds(30)
-    /// Without any byte taken by the peer.
-    public var writeStallTime = Duration.seconds(10)
+    /// How often it is looked at what the peer has taken meanwhile.
+    public var writeTime = Duration.seconds(10)
+    /// Of an answer, in a second: less is not waited for.
+    public var writePaceBytes = 1_024
     public var idleTime = Duration.seconds(75)
     /// After an error, for the peer to read it.
     public var lingerTime = Duration.seconds(1)

@@ -28,6 +28,8 @@ public struct Response: Sendable {
     public var validators: Validators?
     /// Handed back to the responder once the answer was written; the client sees nothing of it.
     public var receipt: (any Sendable)?
+    /// Let go of once the answer was written or given up: its place in a count.
+    public var place: (any Sendable & AnyObject)?
 
     public init(status: Int, fields: [(name: String, value: String)] = [], body: Body = .none) {
         self.status = status

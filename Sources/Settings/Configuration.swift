@@ -128,9 +128,14 @@ public struct Configuration: Hashable, Sendable {
         public var headSize = ByteSize.kibibytes(16)
         public var bodySize = ByteSize.mebibytes(1)
         public var bodiesSize = ByteSize.mebibytes(256)
+        public var answersSize = ByteSize.mebibytes(256)
+        public var answersSizePerBusiness = ByteSize.mebibytes(64)
+        public var downloadsSize = ByteSize.gibibytes(4)
+        public var downloadsSizePerBusiness = ByteSize.gibibytes(1)
         public var headTime = Duration.seconds(10)
         public var bodyTime = Duration.seconds(30)
         public var writeTime = Duration.seconds(10)
+        public var writePace = ByteSize.kibibytes(1)
         public var idleTime = Duration.seconds(75)
         public var readsInFlight = 1_024
         public var readsInFlightPerBusiness = 64

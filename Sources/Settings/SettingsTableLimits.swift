@@ -30,6 +30,22 @@ extension Setting {
                 "All requests that arrive or wait for their answer, together.",
                 beyond: "503 with Retry-After, closed"),
             Setting(
+                "limits.answers_size", \.limits.answersSize, .mebibytes(1) ... .gibibytes(64),
+                "Answers above 16 KiB that wait to be taken, together; full downloads are files instead.",
+                beyond: "503 with Retry-After"),
+            Setting(
+                "limits.answers_size_per_business", \.limits.answersSizePerBusiness,
+                .mebibytes(1) ... .gibibytes(64),
+                "The same, of one business, unless it is a single one.", beyond: "503 with Retry-After"),
+            Setting(
+                "limits.downloads_size", \.limits.downloadsSize, .mebibytes(1) ... .gibibytes(1_024),
+                "Files of full downloads, until the last who asked has taken them: beside the database.",
+                beyond: "503 with Retry-After"),
+            Setting(
+                "limits.downloads_size_per_business", \.limits.downloadsSizePerBusiness,
+                .mebibytes(1) ... .gibibytes(1_024),
+                "The same, of one business, unless it is a single one.", beyond: "503 with Retry-After"),
+            Setting(
                 "limits.head_time", \.limits.headTime, .milliseconds(100) ... .seconds(300),
                 "From the first byte of a request to the end of its head.", beyond: "408, closed"),
             Setting(
@@ -38,6 +54,10 @@ extension Setting {
             Setting(
                 "limits.write_time", \.limits.writeTime, .milliseconds(100) ... .seconds(3_600),
                 "How long a client may take nothing of an answer.", beyond: "reset"),
+            Setting(
+                "limits.write_pace", \.limits.writePace, ByteSize(bytes: 1) ... .mebibytes(1),
+                "What a client takes of an answer in a second, at least: counted over each write_time. "
+                    + "Streams have stream.slow_age.", beyond: "reset"),
             Setting(
                 "limits.idle_time", \.limits.idleTime, .milliseconds(100) ... .seconds(3_600),
                 "How long a connection is kept without a request.", beyond: "closed"),

@@ -29,12 +29,24 @@ struct HostileBench: ParsableCommand {
             try queue.write { try $0.execute(sql: "INSERT INTO products(business_id, name) VALUES (1, 'x')") }
             let filler = String(repeating: "x", count: 20_000)
             let token = gateway.requests(channel: 0, count: 1)[0].bearer
-            let target = AttackTarget(port: gateway.port, pid: gateway.pid, token: token) {
-                try queue.write { db in
-                    try db.execute(
-                        sql: "UPDATE products SET description = ? || random()", arguments: [filler])
-                }
-            }
+            let target = AttackTarget(
+                port: gateway.port, pid: gateway.pid, token: token,
+                commit: {
+                    try queue.write { db in
+                        try db.execute(
+                            sql: "UPDATE products SET description = ? || random()", arguments: [filler])
+                    }
+                },
+                fill: {
+                    try queue.write { db in
+                        for _ in 0..<150 {
+                            try db.execute(
+                                sql:
+                                    "INSERT INTO products(business_id, name, description) VALUES (1, 'y', ?)",
+                                arguments: [filler])
+                        }
+                    }
+                })
             let count = peers(of: attack)
             show(
                 attack.rawValue, peers: count,

@@ -207,12 +207,7 @@ import TidingsTesting
     /// A shop whose full download is larger than all buffers on the way.
     private func largeShop(_ settings: [String] = hasty) throws -> Shop {
         let shop = try Shop(settings)
-        try shop.daemon.sql(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
-            INSERT INTO products(business_id,name,description)
-            SELECT \(shop.business), 'p' || i, replace(hex(zeroblob(1500)), '00', 'ab') FROM n;
-            """)
+        try shop.largeProducts(4_000)
         return shop
     }
 
@@ -244,5 +239,23 @@ import TidingsTesting
         #expect(try LimitTests.met(shop.daemon, "limits.write_time") == 1)
         // Cut with RST: the client sees an answer that is not whole.
         #expect(throws: SocketFailure.self) { try socket.readAnswer() }
+    }
+
+    /// A little now and then would keep an answer here for as long as somebody likes: a page in memory, a
+    /// whole download on the disk.
+    @Test(arguments: ["", "&limit=10000"]) func whoTakesLessThanThePaceIsCut(_ limit: String) throws {
+        let shop = try largeShop(["limits.write_time=2s", "limits.write_pace=64KiB"])
+        let socket = try TillSocket(port: shop.daemon.port, receiveBuffer: 4_096)
+        try socket.write(head(shop, "GET", "/sync/full?entities=products\(limit)") + "\r\n")
+        let until = Date().addingTimeInterval(60)
+        // About twelve of the 64 KiB, ten times a second.
+        #expect(throws: SocketFailure.self) {
+            while until.timeIntervalSinceNow > 0 {
+                _ = try socket.read(within: 30, atMost: 1_152)
+                usleep(100_000)
+            }
+        }
+        #expect(try LimitTests.met(shop.daemon, "limits.write_pace") == 1)
+        #expect(try StreamTests.metric(shop.daemon, #"tidings_answers_total{status="499"}"#) == 1)
     }
 }

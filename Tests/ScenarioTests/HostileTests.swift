@@ -15,6 +15,7 @@ import TidingsTesting
         var kilobytes = 16 * 1_024
         var cpuShare = 1.0
         var bytesTaken = 8 << 20
+        var othersSeconds = 5.0
     }
 
     static func bounds(of attack: Attack) -> Bounds {
@@ -26,6 +27,10 @@ import TidingsTesting
         case .uploads: Bounds(peers: 5, secondsToCut: 5, kilobytes: 4 * 1_024, cpuShare: 2.5)
         // Each peer's kernel buffers hold some hundred thousand requests, and all of them are answered first.
         case .pipelines: Bounds(peers: 8, secondsToCut: 30, cpuShare: 2.5, bytesTaken: 32 << 20)
+        // A dozen pages of 3 MB are read before the good till's, of the same business, by a debug build.
+        case .sipping:
+            Bounds(
+                peers: 24, secondsToCut: 20, kilobytes: 32 * 1_024, cpuShare: 2.5, othersSeconds: 15)
         case .neverReading: Bounds(peers: 50, secondsToCut: 60, cpuShare: 2.5)
         case .resets: Bounds(peers: 1_000, cpuShare: 2.5)
         }
@@ -36,16 +41,17 @@ import TidingsTesting
         let shop = try Shop(attack.settings)
         try shop.product("Tea")
         let filler = String(repeating: "x", count: 20_000)
-        let target = AttackTarget(port: shop.daemon.port, pid: shop.daemon.pid, token: shop.till) {
-            try shop.daemon.sql("UPDATE products SET description='\(filler)' || random();")
-        }
+        let target = AttackTarget(
+            port: shop.daemon.port, pid: shop.daemon.pid, token: shop.till,
+            commit: { try shop.daemon.sql("UPDATE products SET description='\(filler)' || random();") },
+            fill: { try shop.largeProducts(1_000) })
         let bounds = Self.bounds(of: attack)
         let figures = try attack.run(on: target, peers: bounds.peers, seconds: bounds.secondsToCut)
         #expect(figures.secondsToCut != nil, "\(attack): not cut within \(bounds.secondsToCut) s")
         #expect(figures.bytesTaken < bounds.bytesTaken, "\(attack)")
         #expect(figures.kilobytes < bounds.kilobytes, "\(attack)")
         #expect(figures.cpuShare < bounds.cpuShare, "\(attack)")
-        #expect(figures.othersSeconds < 5, "\(attack)")
+        #expect(figures.othersSeconds < bounds.othersSeconds, "\(attack)")
         #expect(figures.socketsLeft == 0, "\(attack)")
     }
 

@@ -139,12 +139,7 @@ import TidingsTesting
     func readsInFlightHaveABound(_ limit: String) throws {
         let shop = try StreamTests.Shop(["limits.\(limit)=1"])
         let other = try shop.daemon.newBusiness()
-        try shop.daemon.sql(
-            """
-            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-            INSERT INTO products(business_id,name,description)
-            SELECT \(shop.business), 'p' || i, replace(hex(zeroblob(1500)), '00', 'ab') FROM n;
-            """)
+        try shop.largeProducts(20_000)
         // Of two that are asked for at once one is read, whichever came first.
         let downloads = try ["products", "products,brands"].map { entities in
             let socket = try TillSocket(port: shop.daemon.port)
@@ -161,6 +156,43 @@ import TidingsTesting
                 try shop.daemon.ask("GET", "/sync/full?entities=brands", token: other.token).status == 200)
         }
         #expect(try Self.met(shop.daemon, "limits.\(limit)") ?? 0 > 0)
+    }
+
+    /// Pages in memory and whole downloads on the disk that one till does not take: beyond the bound its
+    /// business is told to come back, or everybody is; what is small is answered all the same.
+    @Test(arguments: ["answers", "downloads"], ["size", "size_per_business"])
+    func whatWaitsToBeTakenHasABound(_ what: String, _ size: String) throws {
+        let shop = try StreamTests.Shop(["limits.\(what)_\(size)=6MiB", "limits.write_time=1h"])
+        let other = try shop.daemon.newBusiness()
+        // A page ends after 4 MiB.
+        try shop.largeProducts(1_500)
+        try shop.largeProducts(1_500, of: other.id)
+        let limit = what == "answers" ? "&limit=10000" : ""
+        func held() throws -> Int? {
+            try StreamTests.metric(shop.daemon, "tidings_\(what.dropLast())_bytes_held")
+        }
+        var slow: TillSocket? = try TillSocket(port: shop.daemon.port, receiveBuffer: 4_096)
+        try slow?.request(
+            "GET", "/sync/full?entities=products\(limit)",
+            headers: [("Authorization", "Bearer \(shop.till)")])
+        #expect(try slow?.readHead().status == 200)
+        #expect(try #require(try held()) > 4 << 20)
+
+        // Another set, or the same file would be sent.
+        let target = "/sync/full?entities=products,brands\(limit)"
+        let second = try shop.daemon.ask("GET", target, token: shop.till)
+        #expect(second.status == 503 && second.fields["retry-after"] != nil)
+        #expect(try Self.met(shop.daemon, "limits.\(what)_\(size)") == 1)
+        let neighbour = try shop.daemon.ask("GET", target, token: other.token)
+        #expect(neighbour.status == (size == "size" ? 503 : 200))
+        let small = try shop.daemon.ask("GET", "/sync/full?entities=brands", token: shop.till)
+        #expect(small.status == 200)
+        slow = nil
+        let isServed = waitFor(seconds: 20) {
+            (try? shop.daemon.ask("GET", target, token: shop.till))?.status == 200 ? true : nil
+        }
+        #expect(isServed == true)
+        #expect(try waitFor(seconds: 20) { try held() == 0 ? true : nil } == true)
     }
 
     @Test(arguments: ["waiting", "waiting_per_business"])

@@ -23,6 +23,16 @@ import TidingsTesting
         func product(_ name: String) throws {
             try daemon.sql("INSERT INTO products(business_id,name) VALUES(\(business),'\(name)');")
         }
+
+        /// Products of three kilobytes each.
+        func largeProducts(_ count: Int, of business: Int? = nil) throws {
+            try daemon.sql(
+                """
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(count))
+                INSERT INTO products(business_id,name,description)
+                SELECT \(business ?? self.business), 'p' || i, replace(hex(zeroblob(1500)), '00', 'ab') FROM n;
+                """)
+        }
     }
 
     @Test func aCommittedRowReachesTheTill() throws {

@@ -90,6 +90,12 @@ struct MetricsPage {
             "tidings_request_bytes_held", .gauge, "Bytes held of requests that arrive or are answered.",
             services.exchanges.budget.usedBytes)
         page.family(
+            "tidings_answer_bytes_held", .gauge, "Bytes of answers above 16 KiB that wait to be taken.",
+            services.answers.usedBytes)
+        page.family(
+            "tidings_download_bytes_held", .gauge, "Bytes of full downloads on the disk, written or sent.",
+            services.spools.usedBytes)
+        page.family(
             "tidings_answers_total", .counter, "HTTP answers by status; 499: the peer had gone.",
             tallies.requests.answers.sorted { $0.key < $1.key }.map {
                 ([("status", String($0.key))], Double($0.value))

@@ -10,17 +10,20 @@ import HTTP
 import Journal
 import Lanes
 import Synchronization
+import Telemetry
 
 /// A file without a name; its space is freed when the last holder lets go. Immutable once written.
 final class Spool: Sendable {
     let descriptor: Int32
     let length: Int
     let summary: FullSummary
+    private let share: ByteShare<BusinessID?>
 
-    init(descriptor: Int32, length: Int, summary: FullSummary) {
+    init(descriptor: Int32, length: Int, summary: FullSummary, share: ByteShare<BusinessID?>) {
         self.descriptor = descriptor
         self.length = length
         self.summary = summary
+        self.share = share
     }
 
     deinit { close(descriptor) }
@@ -55,6 +58,8 @@ final class SpoolBook: Sendable {
     private let entries = Mutex<[Title: Entry]>([:])
     private let readers: ReaderPool
     private let directory: String
+    /// What those that are written or sent take of the disk: the database's own writers need some.
+    private let shares: ByteShares<BusinessID?>
     private let clock: WallClock
     private let epoch: @Sendable () -> Epoch?
     /// How long a finished spool is handed to newcomers. They continue from its token: older is not wrong.
@@ -65,15 +70,20 @@ final class SpoolBook: Sendable {
     ///   - epoch: The history in force: a spool of another is never handed out.
     ///   - shareFor: Shorter than deletions are kept, or its token could not be continued from.
     init(
-        readers: ReaderPool, directory: String, clock: WallClock, epoch: @Sendable @escaping () -> Epoch?,
+        readers: ReaderPool, directory: String, shares: ByteShares<BusinessID?>, clock: WallClock,
+        epoch: @Sendable @escaping () -> Epoch?,
         shareFor: Duration
     ) {
         self.readers = readers
         self.directory = directory
+        self.shares = shares
         self.clock = clock
         self.epoch = epoch
         self.shareFor = Int64(shareFor.milliseconds) * 1_000
     }
+
+    /// Of all that are written or sent.
+    var usedBytes: Int { shares.usedBytes }
 
     /// Hands out a spool of that scope. `waiter` is called once, from a reader's lane or at once.
     func spool(_ scope: Scope, _ form: SpoolForm, _ waiter: @escaping Waiter) {
@@ -103,11 +113,12 @@ final class SpoolBook: Sendable {
     }
 
     private func write(_ title: Title, openedAt: Timestamp) {
-        let directory = directory
+        let (directory, share) = (directory, ByteShare(of: shares, for: title.scope.business))
         do {
             try readers.submit(.answer, .full, for: title.scope.business) { [self] reader in
                 finish(
-                    title, Result { try Self.write(title, reader: reader, directory: directory) }, openedAt)
+                    title,
+                    Result { try Self.write(title, reader: reader, directory: directory, share) }, openedAt)
             }
         } catch {
             finish(title, .failure(error), openedAt)
@@ -142,12 +153,18 @@ final class SpoolBook: Sendable {
         }
     }
 
-    private static func write(_ title: Title, reader: any StateReader, directory: String) throws -> Spool {
+    private static func write(
+        _ title: Title, reader: any StateReader, directory: String, _ share: ByteShare<BusinessID?>
+    ) throws -> Spool {
         let descriptor = unsafe clinux_unnamed_file(directory)
         guard descriptor >= 0 else { throw SpoolFailed(errno: errno) }
         var length = 0
         do {
             func write(_ bytes: [UInt8]) throws {
+                if let bound = share.grow(by: bytes.count) {
+                    Limit.met.add(bound == .all ? .downloadsSize : .downloadsSizePerBusiness)
+                    throw TooManyReads()
+                }
                 try append(bytes, to: descriptor)
                 length += bytes.count
             }
@@ -156,7 +173,7 @@ final class SpoolBook: Sendable {
                 if let gzip { try gzip.add(piece, write: write) } else { try write(piece) }
             }
             try gzip?.add([], isLast: true, write: write)
-            return Spool(descriptor: descriptor, length: length, summary: summary)
+            return Spool(descriptor: descriptor, length: length, summary: summary, share: share)
         } catch {
             close(descriptor)
             throw error

@@ -12,12 +12,18 @@ public struct AttackTarget: Sendable {
     public let token: String
     /// Commits one change of about 20 KB in that token's business.
     public let commit: @Sendable () throws -> Void
+    /// Adds products of a few megabytes to it.
+    public let fill: @Sendable () throws -> Void
 
-    public init(port: UInt16, pid: Int32, token: String, commit: @escaping @Sendable () throws -> Void) {
+    public init(
+        port: UInt16, pid: Int32, token: String, commit: @escaping @Sendable () throws -> Void,
+        fill: @escaping @Sendable () throws -> Void
+    ) {
         self.port = port
         self.pid = pid
         self.token = token
         self.commit = commit
+        self.fill = fill
     }
 }
 
@@ -53,6 +59,8 @@ public enum Attack: String, CaseIterable, Sendable {
     case uploads
     /// One request behind the other, and no answer is ever read.
     case pipelines
+    /// Large answers, of which a little is read before each look at what was.
+    case sipping
     /// A stream that is never read while much happens.
     case neverReading
     /// Streams whose peers are gone without a word: no FIN, no RST, nothing acknowledged.
@@ -64,6 +72,7 @@ public enum Attack: String, CaseIterable, Sendable {
     public var settings: [String] {
         [
             "limits.head_time=2s", "limits.body_time=2s", "limits.write_time=2s",
+            "limits.answers_size_per_business=8MiB",
             "limits.streams_per_device=1000", "stream.slow_age=2s", "stream.slow_size=64KiB",
             "stream.tail_size=64KiB", "stream.send_buffer=8KiB", "stream.heartbeat=15s",
             // The kernel ends who does not read by this one too, and without a word.

@@ -21,6 +21,7 @@ struct Siege {
         case .hugeHeads: try flood({ try connect(sending: Self.head) }, bytes: 64 << 20, &figures)
         case .uploads: try flood(openStream, bytes: 200 << 20, &figures)
         case .pipelines: try pipeline(&figures)
+        case .sipping: try sip(&figures)
         case .neverReading: try sleep(&figures)
         case .vanishing: try vanish(&figures)
         case .resets: try reset(&figures)
@@ -102,6 +103,34 @@ struct Siege {
                 open.remove(at: index)
             }
             usleep(20_000)
+        }
+        figures.secondsToCut = slowest
+    }
+
+    /// Pages and whole downloads by turns, read at three quarters of a kilobyte a second: something is taken
+    /// within any two seconds.
+    private func sip(_ figures: inout AttackFigures) throws {
+        try target.fill()
+        var open = try (0..<peers).map { number in
+            let limit = number % 2 == 0 ? "&limit=10000" : ""
+            let request =
+                "GET /sync/full?entities=products\(limit) HTTP/1.1\r\nHost: a\r\n"
+                + "Authorization: Bearer \(target.token)\r\nConnection: close\r\n\r\n"
+            return (socket: try connect(sending: request, receiveBuffer: 2_048), since: Date())
+        }
+        var slowest = 0.0
+        let end = Date().addingTimeInterval(seconds)
+        while !open.isEmpty {
+            guard Date() < end else { return figures.secondsToCut = nil }
+            open.removeAll { peer in
+                let isCut: Bool
+                do { isCut = try peer.socket.read(within: 0, atMost: 1_152)?.isEmpty ?? false } catch {
+                    isCut = true
+                }
+                if isCut { slowest = max(slowest, -peer.since.timeIntervalSinceNow) }
+                return isCut
+            }
+            usleep(1_500_000)
         }
         figures.secondsToCut = slowest
     }
