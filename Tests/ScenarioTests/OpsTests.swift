@@ -260,6 +260,25 @@ import TidingsTesting
         #expect(own?.count == 2 && own?.count { $0["revoked"] as? Bool == true } == 1, "\(tokens)")
     }
 
+    /// A token that an operator revoked, or that a registry which was put back does not know, is followed by
+    /// another.
+    @Test(arguments: ["UPDATE tidings_tokens SET revoked_at = 1", "DELETE FROM tidings_tokens"])
+    func theCanaryOutlivesItsToken(_ death: String) throws {
+        let daemon = try Daemon(["canary.every=1s"])
+        func changes(_ outcome: String) throws -> Int {
+            try count(daemon, #"tidings_canary_changes_total{outcome="\#(outcome)"}"#)
+        }
+        func atLeast(_ least: Int, _ outcome: String) throws -> Bool {
+            try waitFor(seconds: 40) { try changes(outcome) >= least ? true : nil } ?? false
+        }
+        #expect(try atLeast(1, "arrived"))
+        try daemon.gatewaySQL("\(death) WHERE name = 'canary';")
+        #expect(try atLeast(1, "failed"))
+        let arrived = try changes("arrived")
+        #expect(try atLeast(arrived + 2, "arrived"))
+        #expect(daemon.log().contains("the stream is answered 401"))
+    }
+
     @Test func alertsAndDashboardNameMetricsThatExist() throws {
         let daemon = try Daemon()
         let page = try String(decoding: ops(daemon, "GET", "/metrics").body, as: UTF8.self)

@@ -37,6 +37,8 @@ final class Canary {
     private let entity: EntityDefinition
     private let writer: CanaryWriter
     private let every: Duration
+    /// Itself, for answers from the registry's lane. Set once, at start.
+    private var own: Confined<Canary>?
     private var bearer: Secret?
     private var stream: CanaryStream?
     private var alarm: (any Alarm)?
@@ -57,7 +59,12 @@ final class Canary {
 
     /// Asks for a token, and begins once it has one.
     func start(own: Confined<Canary>) {
-        guard !isStopped else { return }
+        self.own = own
+        signIn()
+    }
+
+    private func signIn() {
+        guard !isStopped, let own else { return }
         services.registry.post { registry in
             let bearer = Result { try Self.newToken(registry) }
             own.post { canary in
@@ -66,8 +73,7 @@ final class Canary {
                     canary.turn()
                 } catch {
                     canary.note(.failed, "\(error)")
-                    canary.alarm = canary.lane.after(canary.every) { [weak canary] in canary?.start(own: own)
-                    }
+                    canary.alarm = canary.lane.after(canary.every) { [weak canary] in canary?.signIn() }
                 }
             }
         }
@@ -95,9 +101,15 @@ final class Canary {
             if try sing() { note(.arrived) } else { note(.late, "not within \(Self.patience)") }
         } catch {
             stream = nil
+            if (error as? CanaryDeaf)?.isSignedOut == true { bearer = nil }
             note(.failed, "\(error)")
         }
-        alarm = lane.after(every) { [weak self] in self?.turn() }
+        alarm = lane.after(every) { [weak self] in self?.next() }
+    }
+
+    /// A token that died, by hand or with a registry that was put back, is followed by another.
+    private func next() {
+        if bearer == nil { signIn() } else { turn() }
     }
 
     /// False: it was not heard in time.

@@ -7,12 +7,15 @@ import Glibc
 /// The stream could not be had, or ended.
 struct CanaryDeaf: Error, CustomStringConvertible {
     let description: String
+    /// Its token is good for nothing any more.
+    var isSignedOut = false
 }
 
 /// One open stream. Lives on the canary's lane; blocks.
 final class CanaryStream {
     private let descriptor: Int32
     private var line: [UInt8] = []
+    private var status = ""
     private var event = ""
     private var buffer = [UInt8](repeating: 0, count: 16_384)
 
@@ -72,6 +75,10 @@ final class CanaryStream {
             let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { throw CanaryDeaf(description: "the stream ended") }
             if take(count, wanted, isIt) { return true }
+            guard status.isEmpty || status == "200" else {
+                throw CanaryDeaf(
+                    description: "the stream is answered \(status)", isSignedOut: status == "401")
+            }
         }
     }
 
@@ -85,6 +92,7 @@ final class CanaryStream {
             }
             let text = String(decoding: line, as: UTF8.self)
             line.removeAll(keepingCapacity: true)
+            if text.hasPrefix("HTTP/1.1 ") { status = String(text.dropFirst(9).prefix(3)) }
             if text.hasPrefix("event: ") { event = String(text.dropFirst(7)) }
             if text.hasPrefix("data: "), event == wanted, isIt(text) { isFound = true }
         }
