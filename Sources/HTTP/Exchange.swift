@@ -23,6 +23,8 @@ public final class Exchange: ByteStreamOwner {
     private let debt: AnswersOwed.Debt
     private var deadline: (any Alarm)?
     private var request: Request?
+    /// Whether it is HEAD that is answered, also where the request did not come whole.
+    private var isHead = false
     private var closesAfter = false
     private var out: [UInt8] = []
     private var outOffset = 0
@@ -63,7 +65,6 @@ public final class Exchange: ByteStreamOwner {
     /// The one answer to the current request. Ignored when the peer has gone.
     public func answer(_ response: Response) {
         guard phase == .answering else { return }
-        let isHead = request?.method == "HEAD"
         status = response.status
         receipt = response.receipt
         place = response.place
@@ -158,6 +159,7 @@ public final class Exchange: ByteStreamOwner {
                 proceed()
             case .request(let request):
                 self.request = request
+                isHead = request.method == "HEAD"
                 closesAfter = !request.keepsAlive || settings.owed.isLeaving
                 requestID = stamp.nextRequestID()
                 askedAt = .now
@@ -184,6 +186,7 @@ public final class Exchange: ByteStreamOwner {
         requestID = stamp.nextRequestID()
         let response = parser.head.map { responder.refusal(response, of: $0, on: self) } ?? response
         request = nil
+        isHead = parser.head?.method == "HEAD"
         parser = RequestParser(limits: settings.parser)
         held.resize(to: 0)
         closesAfter = true

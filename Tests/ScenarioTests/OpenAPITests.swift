@@ -46,6 +46,26 @@ import TidingsTesting
         }
     }
 
+    /// Whoever sends more than is taken is told so, whatever it asks for; HEAD in its way.
+    @Test func aBodyThatIsTooLargeIs413EverywhereAndSoItSays() throws {
+        let shop = try StreamTests.Shop()
+        let json = try shop.daemon.ask("GET", "/openapi.json").json
+        let paths = try #require(json?["paths"] as? [String: [String: [String: Any]]])
+        for (path, methods) in paths {
+            for (method, operation) in methods.map({ ($0.key.uppercased(), $0.value) }) {
+                let target = path.replacing("{entity}/{id}", with: "products/1")
+                let socket = try TillSocket(port: shop.daemon.port)
+                try socket.request(method, target, headers: [("Content-Length", "99999999")])
+                let answer = try socket.readAnswer(to: method)
+                #expect(answer.status == 413, "\(method) \(target)")
+                #expect(try socket.read(within: 20)?.isEmpty == true, "\(method) \(target): more follows")
+                let responses = try #require(operation["responses"] as? [String: [String: Any]])
+                let name = method == "HEAD" ? "Head" : "TooLarge"
+                #expect(responses["413"]?["$ref"] as? String == "#/components/responses/\(name)", "\(path)")
+            }
+        }
+    }
+
     /// Streams are left out: they have no end.
     @Test func theGatewayAnswersAsItSays() throws {
         let rates = ["general", "sync", "batch", "continuation", "authentication"]
