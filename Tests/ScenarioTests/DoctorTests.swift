@@ -65,6 +65,25 @@ import TidingsTesting
         #expect(try doctor(daemon).status == 0)
     }
 
+    /// Made by whoever opened the database first, and shut to its owner.
+    @Test(arguments: ["-wal", "-shm"]) func filesThatTheOwnerMayNotWriteAreNamed(_ suffix: String) throws {
+        let daemon = try Daemon()
+        #expect(try doctor(daemon).report.of("owners")?.state == "fine")
+        let path = daemon.database + suffix
+        func set(_ attribute: FileAttributeKey, _ value: Int, of path: String) throws {
+            try FileManager.default.setAttributes([attribute: value], ofItemAtPath: path)
+        }
+        // Only root can give a file away; whoever else tests takes the right from himself.
+        let isRoot = getuid() == 0
+        if isRoot { try set(.ownerAccountID, 65_534, of: daemon.database) }
+        try set(.posixPermissions, isRoot ? 0o644 : 0o444, of: path)
+        let (status, report) = try doctor(daemon)
+        #expect(status == 1 && report.wrong == ["owners"], "\(report)")
+        #expect(report.of("owners")?.text.contains(path) == true, "\(report)")
+        for suffix in ["-wal", "-shm"] { try set(.posixPermissions, 0o666, of: daemon.database + suffix) }
+        #expect(try doctor(daemon).status == 0)
+    }
+
     @Test func tooFewDescriptorsAreToldAndWhatToWrite() throws {
         let daemon = try Daemon(descriptors: 400)
         let (status, report) = try doctor(daemon)

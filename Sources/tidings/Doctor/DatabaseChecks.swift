@@ -18,10 +18,13 @@ struct DatabaseChecks {
                     "`tidings init` makes one; or set database.path to the application's.")
             ]
         }
+        // Before it is opened: root's SQLite gives both files to the database's owner.
+        let owners = owners
         do {
             let queue = try stores.file.open(.reader)
             return try [
-                open(queue), mode(queue), durability, wal, walReset(queue), hooks(), keys(), newest(queue),
+                open(queue), mode(queue), durability, wal, owners, walReset(queue), hooks(), keys(),
+                newest(queue),
             ]
         } catch {
             return [
@@ -75,6 +78,25 @@ struct DatabaseChecks {
             : .warning(
                 "wal", text + ": it is not being checkpointed",
                 "Find the process that keeps a transaction open (a backup, a report, a shell), and end it.")
+    }
+
+    /// Whoever opens a database that nobody has open makes these two, and they are theirs.
+    private var owners: Finding {
+        let files = [stores.file.walPath, stores.file.path + "-shm"]
+        guard let database = FileOwner(of: stores.file.path) else {
+            return .note("owners", "the file has gone")
+        }
+        let shut = files.compactMap { path in
+            FileOwner(of: path).flatMap { $0.isWritable(byOwnerOf: database) ? nil : "\(path) (\($0.text))" }
+        }
+        return shut.isEmpty
+            ? .fine("owners", "\(database.userName), whose the database is, may write its -wal and -shm")
+            : .warning(
+                "owners",
+                "\(database.userName), whose the database is, may not write \(shut.joined(separator: ", ")): it "
+                    + "is told `attempt to write a readonly database`",
+                "Run the gateway as \(database.userName), or make the folder's group both's, its mode 2775, the "
+                    + "file's 0664: docs/ATTACH.md, Users. Then chown the two: nobody has to close them.")
     }
 
     private func walReset(_ queue: DatabaseQueue) throws -> Finding {
