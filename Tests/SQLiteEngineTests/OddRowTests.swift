@@ -43,6 +43,34 @@ import Testing
                 == ["things: 2", "items: 4"])
     }
 
+    /// As a Swift String, each of the first three is another text, and the last two are bound as NULL.
+    @Test(arguments: [
+        "CAST(x'7A7AFC' AS TEXT)", "CAST(x'7A7A00' AS TEXT)", "CAST(x'00' AS TEXT)", "''", "x''", "x'00'",
+        "-0.5",
+    ])
+    func aWalkEndsBehindWhateverKey(_ key: String) throws {
+        let application = try OddApplication()
+        try application.write(
+            """
+            INSERT INTO items(id,business_id,name) VALUES(\(key),1,'a'); DELETE FROM tidings_hooked;
+            INSERT INTO things(id,business_id,name) VALUES(\(key),1,'a');
+            """)
+        _ = try application.keep()
+        #expect(try application.fixture.installer.status().isInStep)
+        let keeper = application.fixture.keeper()
+        _ = try keeper.verify()
+        for _ in 0..<100 where keeper.report.passes == 0 { _ = try keeper.look() }
+        #expect(keeper.report.passes == 1 && keeper.report.repaired == 0, "\(keeper.report)")
+        // On the side of the state index, the same keys stand alone.
+        let names = try #require(
+            try application.fixture.one(
+                "SELECT group_concat('DROP TRIGGER [' || name || ']', ';') FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidings_%_d'"
+            ))
+        try application.write("\(names); DELETE FROM things; DELETE FROM items;")
+        #expect(try !application.keep().isEmpty)
+        #expect(try application.fixture.count("SELECT count(*) FROM tidings_state WHERE dead = 0") == 0)
+    }
+
     @Test func aVersionThatIsNoCountIsNotUsed() throws {
         let application = try OddApplication()
         func served(_ key: String) throws -> String? {

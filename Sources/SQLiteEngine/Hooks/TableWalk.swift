@@ -31,8 +31,8 @@ public enum WalkPurpose: String, Hashable, Sendable {
 struct WalkPlace {
     enum Side: Int { case table, state }
     var side = Side.table
-    /// The last key done on this side; NULL: none.
-    var walked = DatabaseValue.null
+    /// The last key done on this side; nil: none.
+    var walked: WalkedKey?
 }
 
 /// The SQL of one table's walk. A value.
@@ -65,7 +65,7 @@ struct TableWalk {
     }
 
     /// The end of the next window, and how many keys it holds; nil: this side is done.
-    func windowEnd(_ place: WalkPlace, rows: Int, _ db: Database) throws -> (end: DatabaseValue, rows: Int)? {
+    func windowEnd(_ place: WalkPlace, rows: Int, _ db: Database) throws -> (end: WalkedKey, rows: Int)? {
         let from: String
         switch place.side {
         case .table:
@@ -75,26 +75,28 @@ struct TableWalk {
             from = "id AS k FROM tidings_state WHERE entity = \(number) AND \(after(place, "id"))"
         }
         let statement = try db.cachedStatement(
-            sql: "SELECT max(k), count(*) FROM (SELECT \(from) ORDER BY 1 LIMIT :rows)")
+            sql: """
+                SELECT \(WalkedKey.columns(of: "max(k)")), count(*)
+                FROM (SELECT \(from) ORDER BY 1 LIMIT :rows)
+                """)
         var arguments: StatementArguments = ["rows": rows]
-        if !place.walked.isNull { arguments += ["walked": place.walked] }
-        guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
-        let end: DatabaseValue = row[0]
-        return end.isNull ? nil : (end, row[1])
+        if let walked = place.walked { arguments += ["walked": walked.value] }
+        let row = try Row.fetchOne(statement, arguments: arguments)
+        return row.flatMap { row in WalkedKey(row, at: 0).map { ($0, row[2]) } }
     }
 
     /// How many records differ in the window.
-    func count(_ place: WalkPlace, to end: DatabaseValue, _ db: Database) throws -> Int {
-        let statement = try db.cachedStatement(sql: "SELECT count(*) FROM (\(differences(place)))")
+    func count(_ place: WalkPlace, to end: WalkedKey, _ db: Database) throws -> Int {
+        let statement = try db.cachedStatement(sql: "SELECT count(*) FROM (\(differences(place, end)))")
         return try Int.fetchOne(statement, arguments: arguments(place, end)) ?? 0
     }
 
     /// Journals them. Returns how many.
-    func journal(_ place: WalkPlace, to end: DatabaseValue, _ db: Database) throws -> Int {
+    func journal(_ place: WalkPlace, to end: WalkedKey, _ db: Database) throws -> Int {
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO tidings_journal(entity, business, id, op, version, was)
-                \(differences(place))
+                \(differences(place, end))
                 """)
         try statement.execute(arguments: arguments(place, end))
         let journaled = db.changesCount
@@ -105,22 +107,24 @@ struct TableWalk {
     // MARK: Parts
 
     private func after(_ place: WalkPlace, _ key: String) -> String {
-        place.walked.isNull ? "1" : "\(key) > :walked"
+        place.walked.map { "\(key) > \($0.sql("walked"))" } ?? "1"
     }
 
-    private func arguments(_ place: WalkPlace, _ end: DatabaseValue) -> StatementArguments {
-        place.walked.isNull ? ["end": end] : ["end": end, "walked": place.walked]
+    private func arguments(_ place: WalkPlace, _ end: WalkedKey) -> StatementArguments {
+        var arguments: StatementArguments = ["end": end.value]
+        if let walked = place.walked { arguments += ["walked": walked.value] }
+        return arguments
     }
 
-    private func differences(_ place: WalkPlace) -> String {
+    private func differences(_ place: WalkPlace, _ end: WalkedKey) -> String {
         switch place.side {
-        case .table: untold(place)
-        case .state: ended(place)
+        case .table: untold(place, end)
+        case .state: ended(place, end)
         }
     }
 
     /// Living rows of somebody that the state index does not tell of, or not as they are.
-    private func untold(_ place: WalkPlace) -> String {
+    private func untold(_ place: WalkPlace, _ end: WalkedKey) -> String {
         let version = entity.versionColumn.map { "t.\(quoted($0))" }
         let isChanged: String =
             switch (purpose, version) {
@@ -139,14 +143,14 @@ struct TableWalk {
               CASE s.dead WHEN 0 THEN s.version END
             FROM \(table) t LEFT JOIN tidings_state s
               ON s.entity = \(number) AND s.id = +\(key) AND s.business = +\(business)
-            WHERE \(after(place, key)) AND \(key) <= :end AND \(isLive) AND \(business) IS NOT NULL
+            WHERE \(after(place, key)) AND \(key) <= \(end.sql("end")) AND \(isLive) AND \(business) IS NOT NULL
               AND \(HookGenerator.isKey(key)) AND (s.dead IS NOT 0 OR \(isChanged))
             ORDER BY \(key)
             """
     }
 
     /// Live state rows without a living row of that business.
-    private func ended(_ place: WalkPlace) -> String {
+    private func ended(_ place: WalkPlace, _ end: WalkedKey) -> String {
         let row =
             hasTable
             ? """
@@ -156,19 +160,19 @@ struct TableWalk {
             """ : ""
         return """
             SELECT \(number), s.business, s.id, 3, s.version + 1, s.version FROM tidings_state s
-            WHERE s.entity = \(number) AND s.dead = 0 AND \(after(place, "s.id")) AND s.id <= :end
+            WHERE s.entity = \(number) AND s.dead = 0 AND \(after(place, "s.id")) AND s.id <= \(end.sql("end"))
               \(row)
             ORDER BY s.id
             """
     }
 
-    private func writeVersionsBack(_ place: WalkPlace, to end: DatabaseValue, _ db: Database) throws {
+    private func writeVersionsBack(_ place: WalkPlace, to end: WalkedKey, _ db: Database) throws {
         guard writesVersionBack, let column = entity.versionColumn.map(quoted) else { return }
         let last = "(SELECT max(version) FROM tidings_state WHERE entity = \(number) AND id = +\(key))"
         let statement = try db.cachedStatement(
             sql: """
                 UPDATE \(table) AS t SET \(column) = coalesce(\(last), t.\(column))
-                WHERE \(after(place, key)) AND \(key) <= :end
+                WHERE \(after(place, key)) AND \(key) <= \(end.sql("end"))
                   AND t.\(column) IS NOT coalesce(\(last), t.\(column))
                 """)
         try statement.execute(arguments: arguments(place, end))

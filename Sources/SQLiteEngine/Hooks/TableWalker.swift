@@ -70,7 +70,7 @@ final class TableWalker {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT entity, purpose, side, walked FROM tidings_hooked
+                    SELECT \(WalkedKey.columns(of: "walked")), entity, purpose, side FROM tidings_hooked
                     WHERE purpose IS NOT NULL ORDER BY entity
                     """)
             guard !rows.isEmpty else { return nil }
@@ -80,7 +80,7 @@ final class TableWalker {
                     let purpose = WalkPurpose(rawValue: row["purpose"])
                 else { continue }
                 let place = WalkPlace(
-                    side: WalkPlace.Side(rawValue: row["side"]) ?? .table, walked: row["walked"])
+                    side: WalkPlace.Side(rawValue: row["side"]) ?? .table, walked: WalkedKey(row, at: 0))
                 return (TableWalk(entity, for: purpose, writesVersionBack: writesVersionBack), place)
             }
             return nil
@@ -94,7 +94,7 @@ final class TableWalker {
     /// - Parameter repairs: Whether what differs is journaled.
     func lookedChunk(_ walk: TableWalk, _ place: inout WalkPlace, repairs: Bool) throws -> WalkChunk {
         var chunk = WalkChunk()
-        let window = try queue.read { [place] db -> (end: DatabaseValue, rows: Int)? in
+        let window = try queue.read { [place] db -> (end: WalkedKey, rows: Int)? in
             guard let window = try walk.windowEnd(place, rows: Self.lookedRows, db) else { return nil }
             chunk.found = try walk.count(place, to: window.end, db)
             return window
@@ -139,11 +139,15 @@ final class TableWalker {
             } else {
                 chunk.isLast = true
             }
+            let walked = chunk.isLast ? nil : next.walked
             try db.execute(
-                sql: "UPDATE tidings_hooked SET purpose = ?, side = ?, walked = ? WHERE entity = ?",
+                sql: """
+                    UPDATE tidings_hooked SET purpose = :purpose, side = :side,
+                      walked = \(walked?.sql("walked") ?? ":walked") WHERE entity = :entity
+                    """,
                 arguments: [
-                    chunk.isLast ? nil : walk.purpose.rawValue, next.side.rawValue,
-                    chunk.isLast ? .null : next.walked, walk.entity.number.rawValue,
+                    "purpose": chunk.isLast ? nil : walk.purpose.rawValue, "side": next.side.rawValue,
+                    "walked": walked?.value, "entity": walk.entity.number.rawValue,
                 ])
             return .commit
         }
