@@ -104,18 +104,23 @@ public final class Purger {
         Self.highestFloor.set(max(Self.highestFloor.value, Int(last.rawValue)))
     }
 
-    /// The first business behind `business` that has tombstones, in SQLite's order of values.
+    /// The first business behind `business` that has tombstones, in SQLite's order of values. One that is no
+    /// key, and so nobody's, is passed over.
     private func businessAfter(_ business: BusinessID?) throws -> BusinessID? {
         try open().inDatabase { db in
             let after = business == nil ? "" : "AND business > ?1"
             let statement = try RawStatement(
                 db,
                 """
-                SELECT business FROM tidings_state INDEXED BY tidings_state_dead
-                WHERE dead = 1 \(after) ORDER BY business LIMIT 1
+                SELECT DISTINCT business FROM tidings_state INDEXED BY tidings_state_dead
+                WHERE dead = 1 \(after) ORDER BY business
                 """)
             if let business { statement.bind(1, business.key) }
-            return try statement.first { $0.key(0) }.flatMap { $0 }.map(BusinessID.init)
+            defer { statement.reset() }
+            while try statement.step() {
+                if let key = statement.key(0) { return BusinessID(key) }
+            }
+            return nil
         }
     }
 

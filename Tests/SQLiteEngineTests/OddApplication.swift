@@ -41,7 +41,8 @@ final class OddApplication {
     let fixture: AttachedFixture
     private let source: SQLiteChangeSource
     private let reader: SQLiteStateReader
-    private var read: Head
+    /// How far `streamed` has read.
+    private(set) var read: Head
 
     init() throws {
         fixture = try AttachedFixture(schema: Self.schema, yaml: Self.yaml)
