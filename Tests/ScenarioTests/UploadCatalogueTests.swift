@@ -138,6 +138,42 @@ import TidingsTesting
                 == "five|0\ntwo")
     }
 
+    /// A till's queue is never stuck behind what a migration took away.
+    @Test func aColumnThatAMigrationDropsStopsNoUpload() throws {
+        let till = try till()
+        try till.daemon.sql(
+            """
+            INSERT INTO shelves(code,name) VALUES('a','one'),('b','two'); INSERT INTO goods(code,name) VALUES('g','tea');
+            PRAGMA foreign_keys=OFF; BEGIN; CREATE TABLE rebuilt(code TEXT PRIMARY KEY, name TEXT NOT NULL);
+            INSERT INTO rebuilt SELECT code,name FROM shelves; DROP TABLE shelves; ALTER TABLE rebuilt RENAME TO shelves;
+            CREATE TABLE rebuilt(code TEXT PRIMARY KEY, name TEXT, shelf TEXT REFERENCES shelves(code));
+            INSERT INTO rebuilt SELECT code,name,shelf FROM goods; DROP TABLE goods; ALTER TABLE rebuilt RENAME TO goods;
+            COMMIT;
+            """)
+        let isHooked = try waitFor(seconds: 30) {
+            try till.daemon.sql(
+                """
+                SELECT count(DISTINCT tbl_name) || (SELECT count(purpose) FROM tidings_hooked) FROM sqlite_master
+                WHERE name LIKE 'tidings%_u' AND tbl_name IN ('goods', 'shelves');
+                """) == "20" ? true : nil
+        }
+        #expect(isHooked == true)
+        let version = try #require(
+            Int(try till.daemon.sql("SELECT version FROM tidings_state WHERE id='g';")))
+        let answer = try till.send([
+            make("create", "shelves", nil, ["name": "three"], [:]),
+            make("update", "shelves", "a", ["name": "four"], [:]),
+            make("update", "goods", "g", ["shelf": "a"], ["base_version": version]),
+            make("delete", "shelves", "b", nil, [:]),
+            make("update", "goods", "g", ["barcode": "1"], ["base_version": version + 1]),
+        ])
+        #expect(
+            answer.statuses == ["applied", "applied", "applied", "applied", "invalid"], "\(answer.json)")
+        #expect(answer.errors(4)["barcode"] == ["The barcode field is no longer there."])
+        #expect(
+            try till.daemon.sql("SELECT group_concat(name) FROM shelves WHERE code IN ('a','b');") == "four")
+    }
+
     @Test func theTablesOfOneBusinessAreNoOtherBusinesss() throws {
         let till = try till()
         let other = try Uploader(

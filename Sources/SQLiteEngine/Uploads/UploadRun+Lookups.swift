@@ -19,14 +19,20 @@ extension UploadRun {
     // MARK: References
 
     /// The values as they are stored; what cannot be is added to the failures.
-    func resolved(_ operation: UploadOperation, _ failures: inout [WriteFailure]) throws -> StoredValues {
+    func resolved(
+        _ operation: UploadOperation, of own: EntityDefinition, _ failures: inout [WriteFailure]
+    ) throws -> StoredValues {
         var values: StoredValues = []
         for (field, value) in operation.values {
+            guard own.writable.contains(field) else {
+                failures.append((field.name, "The \(field.title) field is no longer there."))
+                continue
+            }
             guard let target = field.target, value != .null else {
                 values.append((field, field.stored(value)))
                 continue
             }
-            guard let entity = catalogue.number(named: target).flatMap({ catalogue[$0] }) else { continue }
+            guard let entity = try catalogue.number(named: target).flatMap(entity) else { continue }
             if case .reference(let other) = value, try outcome(of: other, entity) == nil {
                 failures.append((field.name, Self.unknownReferenceText))
             } else if let id = try key(value, entity), try state(entity, id)?.isDead == false {

@@ -13,6 +13,7 @@ final class UploadRun {
     let catalogue: EntityCatalogue
     let db: Database
     private let journal: JournalStatements
+    private var fitted: [EntityNumber: EntityDefinition] = [:]
 
     init(
         business: BusinessID, device: String, now: Timestamp, catalogue: EntityCatalogue, db: Database,
@@ -79,15 +80,15 @@ final class UploadRun {
 
     private func applyOne(_ operation: UploadOperation, group: Int) throws -> OperationResult {
         if let known = try remembered(operation) { return known }
-        guard let entity = operation.entity.flatMap({ catalogue[$0] }) else {
+        guard let entity = try operation.entity.flatMap(entity) else {
             return invalid(operation, operation.failures)
         }
-        guard !entity.writable.isEmpty, mayHold(entity) else {
+        guard catalogue[entity.number]?.writable.isEmpty == false, mayHold(entity) else {
             return result(operation, .rejected, 403, "not_writable", "Devices do not write \(entity.name).")
         }
         do {
             var failures = operation.failures
-            let values = try resolved(operation, &failures)
+            let values = try resolved(operation, of: entity, &failures)
             guard failures.isEmpty else { return invalid(operation, failures) }
             let before = try journal.head().seq
             let result = try write(operation, entity, values)
@@ -103,6 +104,22 @@ final class UploadRun {
             guard db.isInsideTransaction else { throw TransactionEnded(group: group) }
             return refused(operation, entity, by: error)
         }
+    }
+
+    /// An entity as its table is in this transaction: what a migration took away is neither asked for nor
+    /// written. Whose a row is must be known, and so that column is always asked for.
+    func entity(_ number: EntityNumber) throws -> EntityDefinition? {
+        if let known = fitted[number] { return known }
+        guard var entity = catalogue[number] else { return nil }
+        if let table = try TableSchema.read(entity.table, db) {
+            func kept(_ column: String?) -> String? { column.flatMap { table.has($0) ? $0 : nil } }
+            entity.createdAtColumn = kept(entity.createdAtColumn)
+            entity.updatedAtColumn = kept(entity.updatedAtColumn)
+            entity.deletedAtColumn = kept(entity.deletedAtColumn)
+            entity.writable = entity.writable.filter { table.has($0.column) }
+        }
+        fitted[number] = entity
+        return entity
     }
 
     private func mayHold(_ entity: EntityDefinition) -> Bool {
