@@ -54,7 +54,10 @@ struct Assembly {
             synchronousFull: configuration.database.durability.isFullForUs)
         self.file = file
         try BadFile.naming(file.path) {
-            if configuration.database.mode == .attached { try file.requireWAL() }
+            switch configuration.database.mode {
+            case .attached: try file.requireWAL()
+            case .embedded: try ShopDatabase(file: file, catalogue: catalogue).bringForward()
+            }
             try file.requireKnownSchema()
         }
         let nowhere = Head(epoch: Epoch(0), seq: .zero, nonce: .none)

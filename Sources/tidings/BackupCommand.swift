@@ -67,6 +67,8 @@ struct RestoreCommand: ParsableCommand {
         try Stores.complaining {
             if let replaced { try Backup.write(stores.file, to: replaced, progress: PageProgress.show) }
             try Backup.restore(file, over: stores.file, progress: PageProgress.show)
+            // What an older Tidings made: a gateway that is running has looked already.
+            if stores.settings.database.mode == .embedded { try stores.shop.bringForward() }
             if gateway {
                 let own = DatabaseFile(path: stores.settings.database.gatewayPath)
                 try Backup.restorePlain(file + ".gateway", over: own)

@@ -119,6 +119,14 @@ import Testing
         let error = #expect(throws: NewerSchema.self) { try fixture.shop.create() }
         #expect(error?.description.contains("schema 99") == true)
         #expect(error?.description.contains("\n") == false)
+        #expect(throws: NewerSchema.self) { try fixture.shop.bringForward() }
+    }
+
+    @Test func aFileThatIsNoShopIsNotMadeOne() throws {
+        let fixture = try AttachedFixture()
+        let shop = ShopDatabase(file: fixture.file, catalogue: fixture.catalogue)
+        try shop.bringForward()
+        #expect(try fixture.one("SELECT name FROM sqlite_master WHERE name = 'businesses'") == nil)
     }
 
     /// A database of before the index of tombstones and the time in the state index.

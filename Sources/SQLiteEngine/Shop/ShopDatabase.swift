@@ -26,7 +26,9 @@ public struct ShopDatabase {
 
     /// Forward only; the number of a step is its place. Stored in `PRAGMA user_version`.
     private static let migrations: [[String]] = [
-        ShopSchema.tables + ShopSchema.indexes + StockTriggers.all
+        ShopSchema.tables + ShopSchema.indexes,
+        // Of databases that were made while the first step had triggers too: not those of today.
+        StockTriggers.anew,
     ]
 
     /// Makes what is not there: the file, its tables, journal, hooks, indexes. Idempotent.
@@ -36,6 +38,16 @@ public struct ShopDatabase {
         let queue = try file.open(.checkpointer)
         try migrate(queue)
         try installer(queue).install()
+    }
+
+    /// Brings a shop that an older Tidings made up to this one; a file that is no shop is left alone. The
+    /// hooks are the keeper's affair, also those on tables whose own triggers are newer now.
+    ///
+    /// - Throws: `NewerSchema`, or the database's own errors.
+    public func bringForward() throws {
+        let found = try file.open(.reader).read { try Int.fetchOne($0, sql: "PRAGMA user_version") } ?? 0
+        guard found > 0, found != Self.migrations.count else { return }
+        try migrate(try file.open(.writer))
     }
 
     /// The installer of this database's hooks.

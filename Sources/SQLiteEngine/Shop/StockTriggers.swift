@@ -13,7 +13,13 @@ struct StockTriggers {
     /// `-` for what leaves, `+` for what comes.
     let sign: String
 
-    static let all =
+    /// In place of whatever an older Tidings made.
+    static let anew =
+        all.compactMap { sql in
+            sql.split(separator: " ").dropFirst(2).first.map { "DROP TRIGGER IF EXISTS \($0)" }
+        } + all
+
+    private static let all =
         StockTriggers(document: "sales", items: "sale_items", reference: "sale_id", sign: "-").statements
         + StockTriggers(document: "purchases", items: "purchase_items", reference: "purchase_id", sign: "+")
         .statements
