@@ -125,7 +125,10 @@ public final class Registry {
     /// - Complexity: One pragma; all tokens, if another connection has written.
     public func check() throws {
         try checkOwn()
-        if let sanctum { report(try sanctum.check(now: now)) }
+        guard let sanctum else { return }
+        // Whom time has ended, the application's file need not be asked about.
+        report(sanctum.expire(now: now))
+        report(try sanctum.check(now: now))
     }
 
     /// The same, and takes a token that somebody presented and the book does not know into it, if there is
@@ -133,7 +136,7 @@ public final class Registry {
     public func check(meeting bearer: String) throws {
         try checkOwn()
         guard let sanctum, book.isStranger(bearer, now: now) else { return }
-        try sanctum.meet(bearer, now: now)
+        report(try sanctum.meet(bearer, now: now))
     }
 
     private func checkOwn() throws {

@@ -31,11 +31,12 @@ final class SanctumTokens {
 
     // MARK: Looking
 
-    /// Takes a token that the book does not know into it, if the application has it.
+    /// Takes a token that the book does not know into it, if the application has it. Returns who died: the
+    /// row may have been another token until now.
     ///
     /// - Throws: The database's errors.
-    func meet(_ text: String, now: Timestamp) throws {
-        guard let bearer = BearerToken(text) else { return }
+    func meet(_ text: String, now: Timestamp) throws -> Set<TokenID> {
+        guard let bearer = BearerToken(text) else { return [] }
         let entry = try connection().read { db in
             let found =
                 if let id = bearer.id {
@@ -46,22 +47,24 @@ final class SanctumTokens {
             return found.flatMap { TokenEntry($0, layout) }
         }
         // Only whoever has the secret fills the book.
-        guard let entry, entry.hash.matches(bearer.hash) else { return }
+        guard let entry, entry.hash.matches(bearer.hash) else { return [] }
         known.insert(entry.id)
         book.setApplication(entry.id, to: entry)
-        _ = living.set(entry.id, to: entry, now: now)
+        return living.set(entry.id, to: entry, now: now) ? [entry.id] : []
     }
+
+    /// Time has passed. Returns who died of it.
+    func expire(now: Timestamp) -> Set<TokenID> { living.expire(now: now) }
 
     /// Looks at the known tokens again, if anybody has written. Returns who died.
     ///
     /// - Throws: The database's errors. Nothing is forgotten: look again.
     /// - Complexity: One pragma; a look-up for each known token, if another connection has written.
     func check(now: Timestamp) throws -> Set<TokenID> {
-        var died = living.expire(now: now)
-        guard !known.isEmpty else { return died }
+        guard !known.isEmpty else { return [] }
         let queue = try connection()
         let version = try queue.read { try Int64.fetchOne($0, sql: "PRAGMA data_version") }
-        guard version != dataVersion else { return died }
+        guard version != dataVersion else { return [] }
         let entries = try queue.read { db in
             let statement = try db.makeStatement(sql: try layout.select("t.id = ?2", in: db))
             return try known.map { id in
@@ -71,6 +74,7 @@ final class SanctumTokens {
             }
         }
         dataVersion = version
+        var died: Set<TokenID> = []
         for (id, entry) in entries {
             book.setApplication(id, to: entry)
             if living.set(id, to: entry, now: now) { died.insert(id) }

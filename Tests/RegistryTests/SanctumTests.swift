@@ -171,6 +171,31 @@ import Testing
         #expect(try application.verdict(long) == .expired)
     }
 
+    /// The look that would find the old secret gone comes later.
+    @Test func aRowThatHasAnotherSecretEndsItsOldHolderWhenItIsPresented() throws {
+        let application = try Application()
+        let old = try application.token()
+        #expect(try application.verdict(old).grant != nil)
+        let secret = "another-secret-of-the-same-row-\(UUID().uuidString)"
+        try application.sql(
+            "UPDATE personal_access_tokens SET token = '\(SecretHash(of: secret).hex)' WHERE id = 1")
+        #expect(try application.verdict("1|" + secret).grant != nil)
+        #expect(application.deaths == [TokenID(-1)])
+        #expect(try application.verdict(old) == .unknown)
+        try application.registry.check()
+        #expect(application.deaths == [TokenID(-1)], "once")
+    }
+
+    @Test func whomTimeEndsIsEndedAlsoWhileTheFileCannotBeRead() throws {
+        let application = try Application()
+        let token = try application.token(expiresAt: "'2027-01-15 08:00:10'")
+        #expect(try application.verdict(token).grant != nil)
+        try FileManager.default.removeItem(at: application.file.directory)
+        application.clock.advance(seconds: 10)
+        #expect(throws: (any Error).self) { try application.registry.check() }
+        #expect(application.deaths == [TokenID(-1)])
+    }
+
     @Test func nothingIsWrittenUnlessChosen() throws {
         func lastUsed(_ application: Application) throws -> String {
             try application.sql("SELECT last_used_at FROM personal_access_tokens")
