@@ -25,6 +25,7 @@ public enum Backup {
         try remove(partial)
         defer { try? remove(partial) }
         let from = try source.open(.reader)
+        try make(partial)
         try copy(from, to: open(partial), progress)
         let copied = try open(partial)
         try check(copied, partial)
@@ -43,6 +44,7 @@ public enum Backup {
         try remove(staged)
         defer { try? remove(staged) }
         guard unsafe access(path, R_OK) == 0 else { throw BackupFailed("\(path) is not there") }
+        try make(staged)
         try copy(open(path), to: open(staged), { _, _ in })
         let queue = try open(staged)
         try check(queue, path)
@@ -61,6 +63,7 @@ public enum Backup {
     public static func restorePlain(_ path: String, over target: DatabaseFile) throws {
         let from = try open(path)
         try check(from, path)
+        if target.identity == nil { try make(target.path) }
         try copy(from, to: target.open(.writer), { _, _ in })
     }
 
@@ -76,6 +79,13 @@ public enum Backup {
                 }
             }
         }
+    }
+
+    /// An empty file, before SQLite makes it: nobody else on the machine is to read what a copy holds.
+    private static func make(_ path: String) throws {
+        let descriptor = unsafe Glibc.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw BackupFailed("\(path): unable to open it: errno \(errno)") }
+        close(descriptor)
     }
 
     /// A copy that nobody else has open: closing it leaves one file.

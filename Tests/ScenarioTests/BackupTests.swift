@@ -39,6 +39,25 @@ import TidingsTesting
         #expect(left.filter { $0.hasPrefix("backup.db") }.sorted() == ["backup.db", "backup.db.gateway"])
     }
 
+    /// A copy holds what the live file keeps from everybody else on the machine.
+    @Test func copiesAreTheirOwnersOnly() throws {
+        let shop = try Shop()
+        let daemon = shop.daemon
+        let backup = daemon.directory.appendingPathComponent("backup.db").path
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        try daemon.tidings("backup", backup)
+        #expect(try mode(backup) == 0o600 && mode(backup + ".gateway") == 0o600)
+        daemon.terminate()
+        let gateway = daemon.directory.appendingPathComponent("gateway.db").path
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: gateway + suffix) }
+        try daemon.tidings("restore", "--gateway", backup)
+        #expect(try mode(gateway) == 0o600 && mode(daemon.database + ".replaced") == 0o600)
+        try daemon.start()
+        #expect(try daemon.ask("GET", "/sync/full", token: shop.till).status == 200)
+    }
+
     @Test(arguments: [true, false]) func aRestoreIsAnotherHistory(_ isRunning: Bool) throws {
         let shop = try Shop()
         let backup = shop.daemon.directory.appendingPathComponent("backup.db").path
