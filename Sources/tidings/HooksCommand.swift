@@ -126,7 +126,8 @@ struct HooksCommand: ParsableCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take hooks, journal and state index out again. Tills will have to download in full.")
+            abstract:
+                "Take hooks, journal, state index and memory of uploads out. Tills will download in full.")
 
         @OptionGroup var source: ConfigurationOptions
         @OptionGroup var output: OutputOptions

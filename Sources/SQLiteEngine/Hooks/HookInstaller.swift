@@ -92,7 +92,8 @@ public struct HookInstaller {
         }
     }
 
-    /// Drops the hooks, the journal, the state index and the indexes that were made.
+    /// Drops the hooks, the journal, the state index, what is known of uploads, and the indexes that were
+    /// made.
     public func remove() throws {
         try queue.inTransaction(.immediate) { db in
             for name in try Self.installed(db).keys { try db.execute(sql: "DROP TRIGGER \(quoted(name))") }
@@ -101,7 +102,10 @@ public struct HookInstaller {
                     try db.execute(sql: "DROP INDEX IF EXISTS \(quoted(name))")
                 }
             }
-            for table in ["journal", "state", "meta", "floor", "suspect", "hooked", "index"] {
+            let tables = [
+                "journal", "state", "meta", "floor", "suspect", "hooked", "index", "operations", "answers",
+            ]
+            for table in tables {
                 try db.execute(sql: "DROP TABLE IF EXISTS tidings_\(table)")
             }
             return .commit

@@ -82,6 +82,8 @@ public final class SQLiteUploadWriter: UploadWriter {
 
     // MARK: The transaction
 
+                    // Our tables may have been taken out and put back: opening makes what is missing.
+                    if (error as? DatabaseError)?.resultCode == .SQLITE_ERROR { self.open = nil }
     private func attempt(
         _ batch: UploadBatch, without ended: Set<Int>, _ db: Database, _ open: Open,
         _ body: ([OperationResult], Head?) -> [UInt8]
