@@ -164,7 +164,7 @@ public struct HookInstaller {
             arguments: [entity.number.rawValue])
         let purpose: WalkPurpose?
         if let known {
-            let wasUnhooked = wanted.contains { before[$0.name] == nil }
+            let wasUnhooked = wanted.contains { [nil, Self.silenced].contains(before[$0.name]) }
             if wasUnhooked || lostApply || (known["name"] as String) != entity.table {
                 purpose = .retell
             } else {
@@ -183,7 +183,11 @@ public struct HookInstaller {
                 """, arguments: [entity.number.rawValue, entity.table, purpose.rawValue])
     }
 
-    /// Our triggers by name, each with its SQL; without, when it is older than another trigger of its table.
+    /// Stands for the SQL of a hook that another trigger may have kept from running.
+    private static let silenced = "silenced"
+
+    /// Our triggers by name, each with its SQL; with other words when it is older than another trigger of its
+    /// table.
     ///
     /// SQLite runs triggers of one event newest first. One that runs before a hook and writes the row again
     /// is journaled first, and then the hook journals a row that is no more; one that ends with RAISE(IGNORE)
@@ -197,8 +201,10 @@ public struct HookInstaller {
                   SELECT rowid AS age, name, lower(tbl_name) AS of_table, sql,
                     name LIKE 'tidings\\_%' ESCAPE '\\' AS is_ours
                   FROM sqlite_master WHERE type = 'trigger')
-                SELECT name, CASE WHEN age > coalesce((SELECT max(o.age) FROM triggers o
-                  WHERE o.of_table = t.of_table AND NOT o.is_ours), 0) THEN sql ELSE '' END AS sql
+                SELECT name, coalesce((
+                  SELECT iif(max(o.sql LIKE '%raise%ignore%'), '\(silenced)', 'older') FROM triggers o
+                  WHERE o.of_table = t.of_table AND NOT o.is_ours AND o.age > t.age HAVING count(*) > 0
+                ), sql) AS sql
                 FROM triggers t WHERE is_ours
                 """)
         return Dictionary(uniqueKeysWithValues: rows.map { ($0["name"], $0["sql"]) })
