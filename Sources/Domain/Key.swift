@@ -18,8 +18,10 @@ public enum Key: Hashable, Sendable {
     public func hash(into hasher: inout Hasher) {
         switch self {
         case .integer(let value): hasher.combine(value)
-        // Texts of the same bytes are equal Strings, and hash alike.
-        case .text(let value): hasher.combine(value)
+        // Not as a String, which hashes alike whatever only looks alike.
+        case .text(var value):
+            value.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            hasher.combine(value.utf8.count)
         }
     }
 }
