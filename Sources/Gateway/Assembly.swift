@@ -94,7 +94,7 @@ struct Assembly {
             wholeSet: catalogue.wholeSet, nameOf: { catalogue.name(of: $0) })
         let status = GatewayStatus()
         let committed = Waker()
-        let uploads = UploadDesk.make(
+        let uploads = try UploadDesk.make(
             configuration, file: file, catalogue: catalogue, clock: clock, log: log, committed: committed)
         services = Services(
             configuration: configuration, settingsShown: settings.shown, catalogue: catalogue, clock: clock,

@@ -58,6 +58,8 @@ public struct UploadBatch: Sendable {
 
     public let business: BusinessID
     public let device: String
+    /// With which it was sent.
+    public let token: TokenID
     /// Each stands or falls as a whole.
     public let groups: [[UploadOperation]]
     /// All groups stand or fall together.
@@ -65,11 +67,12 @@ public struct UploadBatch: Sendable {
     public let idempotency: Idempotency?
 
     public init(
-        business: BusinessID, device: String, groups: [[UploadOperation]], isAtomic: Bool,
+        business: BusinessID, device: String, token: TokenID, groups: [[UploadOperation]], isAtomic: Bool,
         idempotency: Idempotency?
     ) {
         self.business = business
         self.device = device
+        self.token = token
         self.groups = groups
         self.isAtomic = isAtomic
         self.idempotency = idempotency
@@ -125,6 +128,8 @@ public enum UploadOutcome: Sendable {
     case replayed([UInt8])
     /// The key was used with another body.
     case keyReused
+    /// Its token's holder was shut out while it waited: nothing was applied.
+    case shutOut
 }
 
 /// Applies batches. Lives on its worker lane and may block.

@@ -45,7 +45,7 @@ public final class CredentialBook: Sendable {
             guard let entry = content.pages.byID[token] ?? content.application.byID[token] else {
                 return true
             }
-            return entry.isRevoked && !entry.isRenewed
+            return entry.isShutOut
         }
     }
 

@@ -22,6 +22,9 @@ struct TokenEntry: Hashable, Sendable {
         return .granted(Grant(token: id, business: business, device: device, abilities: abilities))
     }
 
+    /// Its holder is to forget what it knows.
+    var isShutOut: Bool { isRevoked && !isRenewed }
+
     func isGood(at now: Timestamp) -> Bool { !isRevoked && (expiresAt.map { now < $0 } ?? true) }
 }
 

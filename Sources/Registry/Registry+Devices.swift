@@ -54,8 +54,12 @@ extension Registry {
             let abilities = grant.abilities.narrowedToTill()
         else { throw RegistryError.notAllowed }
         return try register(description) { db in
-            let end = grant.device == nil ? nil : try TokenEntry.one(grant.token, in: db)?.expiresAt
-            return (grant.business, abilities, end)
+            let entry = try TokenEntry.one(grant.token, in: db)
+            // Another process may have shut its holder out since the book was written.
+            guard grant.token.applicationID != nil || entry?.isRevoked == false else {
+                throw RegistryError.notAllowed
+            }
+            return (grant.business, abilities, grant.device == nil ? nil : entry?.expiresAt)
         }
     }
 

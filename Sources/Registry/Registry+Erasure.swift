@@ -36,10 +36,13 @@ extension Registry {
     }
 
     /// Removes all that is known of a business. The shop's own rows are the application's affair.
-    public func eraseBusiness(_ business: BusinessID) throws {
+    ///
+    /// - Returns: Whether anything was.
+    @discardableResult public func eraseBusiness(_ business: BusinessID) throws -> Bool {
         notes.acknowledgements = notes.acknowledgements.filter { $0.key.business != business }
-        try write { db in
+        return try write { db in
             let which: StatementArguments = [business.databaseValue]
+            let before = db.totalChangesCount
             // Uses of the application's tokens name no business; the log knows whose they were.
             try db.execute(
                 sql: """
@@ -49,7 +52,8 @@ extension Registry {
             for table in ["users", "devices", "enrolment_codes", "tickets", "sync_logs"] {
                 try db.execute(sql: "DELETE FROM tidings_\(table) WHERE business = ?", arguments: which)
             }
-            return ((), try eraseTokens(db, where: "business = ?", which))
+            let tokens = try eraseTokens(db, where: "business = ?", which)
+            return (db.totalChangesCount > before, tokens)
         }
     }
 

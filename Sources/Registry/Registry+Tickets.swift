@@ -16,7 +16,8 @@ public enum TicketVerdict: Hashable, Sendable {
 }
 
 extension Registry {
-    /// Makes a ticket for the holder of a token, bound to that token, its business and its device.
+    /// Makes a ticket for the holder of a token, bound to that token, its business and its device. It is
+    /// written down unless the token was erased meanwhile, and is dead then.
     ///
     /// - Parameters:
     ///   - lifetimeSeconds: Until its first use.
@@ -27,7 +28,8 @@ extension Registry {
             try db.execute(
                 sql: """
                     INSERT INTO tidings_tickets(hash, token, business, device, created_at, expires_at, bound_until)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+                    WHERE ?2 < 0 OR EXISTS(SELECT 1 FROM tidings_tokens WHERE id = ?2)
                     """,
                 arguments: [
                     SecretHash(of: secret.revealed).hex, grant.token.rawValue, grant.business.databaseValue,

@@ -68,11 +68,15 @@ struct BusinessCommand: ParsableCommand {
             let stores = try Stores(source)
             let id = BusinessID(Key(parsing: business))
             try Stores.complaining {
+                // Its tokens first: no upload begins after that, so none comes behind the erasure. What is
+                // gone already is no reason to stop: an erasure that was interrupted can be repeated.
+                let wasKnown = try stores.registry().eraseBusiness(id)
                 switch stores.settings.database.mode {
-                case .embedded: try stores.shop.eraseBusiness(id)
+                case .embedded:
+                    let hadRows = try stores.shop.eraseBusiness(id)
+                    guard wasKnown || hadRows else { throw UnknownBusiness(id: id) }
                 case .attached: try UploadTraces(file: stores.file).erase(id)
                 }
-                try stores.registry().eraseBusiness(id)
             }
         }
     }

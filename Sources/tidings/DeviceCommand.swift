@@ -130,9 +130,12 @@ struct DeviceCommand: ParsableCommand {
             try Stores.complaining {
                 guard let id = DeviceID(device) else { throw RegistryError.unknownDevice }
                 let business = BusinessID(Key(parsing: business))
-                // Last in the registry: an erasure that was interrupted can be repeated.
+                let registry = try stores.registry()
+                // Shut out first: no upload begins after that, so none comes behind the erasure. Its row goes
+                // last: an erasure that was interrupted can be repeated.
+                do { try registry.revokeDevice(id, business: business) } catch RegistryError.unknownDevice {}
                 try UploadTraces(file: stores.file).erase(id, of: business)
-                try stores.registry().eraseDevice(id, business: business)
+                try registry.eraseDevice(id, business: business)
             }
         }
     }

@@ -176,6 +176,31 @@ import Testing
         #expect(try temporary.file.python("SELECT count(*) FROM tidings_tokens") == "[(1,)]")
     }
 
+    /// Asked of the file, by a gateway that has not looked since.
+    @Test func whoIsShutOutIsKnownAtOnce() throws {
+        let temporary = try TemporaryRegistry()
+        let (first, _) = try temporary.till("a")
+        let (second, _) = try temporary.till("b")
+        let shutouts = try Shutouts(path: temporary.file.path)
+        let (renewed, _) = try temporary.till("a")
+        #expect(try !shutouts.contains(first.token), "its device is welcome still")
+        #expect(try !shutouts.contains(renewed.token) && !shutouts.contains(second.token))
+        let command = try Registry(path: temporary.file.path, clock: temporary.clock.wall, checkpoints: false)
+        try command.revokeDevice(try #require(first.device), business: shop)
+        #expect(try shutouts.contains(first.token) && shutouts.contains(renewed.token))
+        try command.eraseDevice(try #require(second.device), business: shop)
+        #expect(try shutouts.contains(second.token))
+        // And lets itself in by nothing that it did not have before.
+        for (device, grant) in [("a", renewed), ("b", second)] {
+            #expect(throws: RegistryError.notAllowed) {
+                try temporary.registry.register(TemporaryRegistry.describe(device), by: grant)
+            }
+        }
+        _ = try temporary.registry.issueTicket(second, lifetimeSeconds: 60, boundSeconds: 600)
+        #expect(try temporary.file.python("SELECT count(*) FROM tidings_tickets") == "[(0,)]")
+        #expect(try !shutouts.contains(TokenID(-1)), "the application's own")
+    }
+
     private func entry(_ grant: Grant) -> SyncLogEntry {
         SyncLogEntry(
             at: Timestamp(microseconds: 1), kind: .stream, grant: grant, from: nil, to: nil, records: 0,

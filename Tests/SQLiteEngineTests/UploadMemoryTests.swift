@@ -35,11 +35,12 @@ import Testing
         let clock = HandClock()
         let writer = SQLiteUploadWriter(
             file: fixture.shop.file, catalogue: fixture.catalogue, clock: clock.wall,
-            remembered: .seconds(180 * 86_400))
+            remembered: .seconds(180 * 86_400), isShutOut: { _ in false })
         func statuses(_ numbers: Range<Int>, key: String? = nil) throws -> [OperationResult.Status] {
             let operations = try numbers.map { try Self.party($0, catalogue: fixture.catalogue) }
             let batch = UploadBatch(
-                business: BusinessID(1), device: "till", groups: operations.map { [$0] }, isAtomic: false,
+                business: BusinessID(1), device: "till", token: TokenID(1),
+                groups: operations.map { [$0] }, isAtomic: false,
                 idempotency: key.map { .init(key: $0, fingerprint: "body") })
             guard case .answered(let results, _, _) = try writer.apply(batch, body: { _, _ in [0x7B, 0x7D] })
             else { return [] }
@@ -65,17 +66,42 @@ import Testing
         #expect(try fixture.differences().isEmpty)
     }
 
+    /// Under a gateway that runs on.
+    @Test func takenOutAndPutInAgainItIsReadyForUploads() throws {
+        let fixture = try HookFixture()
+        let writer = SQLiteUploadWriter(
+            file: fixture.shop.file, catalogue: fixture.catalogue, clock: HandClock().wall,
+            remembered: .seconds(86_400), isShutOut: { _ in false })
+        func upload() throws -> OperationResult.Status? {
+            let operation = try Self.party(1, catalogue: fixture.catalogue)
+            let batch = UploadBatch(
+                business: BusinessID(1), device: "till", token: TokenID(1), groups: [[operation]],
+                isAtomic: false, idempotency: .init(key: "k", fingerprint: UUID().uuidString))
+            guard case .answered(let results, _, _) = try writer.apply(batch, body: { _, _ in [] })
+            else { return nil }
+            return results.first?.status
+        }
+        #expect(try upload() == .applied)
+        let installer = fixture.shop.installer(try fixture.shop.file.open(.writer))
+        try installer.remove()
+        #expect(
+            try fixture.one("SELECT group_concat(name) FROM sqlite_master WHERE name LIKE 'tidings%'") == nil)
+        #expect(throws: DatabaseError.self) { try upload() }
+        try installer.install()
+        #expect(try upload() == .applied, "nothing is remembered")
+    }
+
     @Test func anotherFileInTheDatabasesPlaceGetsTheUpload() throws {
         let fixture = try HookFixture()
         let clock = HandClock()
         let writer = SQLiteUploadWriter(
             file: fixture.shop.file, catalogue: fixture.catalogue, clock: clock.wall,
-            remembered: .seconds(86_400))
+            remembered: .seconds(86_400), isShutOut: { _ in false })
         func upload(_ number: Int) throws {
             let operation = try Self.party(number, catalogue: fixture.catalogue)
             let batch = UploadBatch(
-                business: BusinessID(1), device: "till", groups: [[operation]], isAtomic: false,
-                idempotency: nil)
+                business: BusinessID(1), device: "till", token: TokenID(1), groups: [[operation]],
+                isAtomic: false, idempotency: nil)
             _ = try writer.apply(batch) { _, _ in [] }
         }
         try upload(1)

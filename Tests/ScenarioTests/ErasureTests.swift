@@ -135,6 +135,52 @@ import TidingsTesting
         try expectNoBytes(of: "erika", in: daemon, "gateway.db")
     }
 
+    /// The gateway has not looked since, and takes them for welcome.
+    @Test func noUploadComesBehindTheErasure() throws {
+        let daemon = try Daemon(["credentials.revocation_check=60s"])
+        let erika = try Uploader(daemon, device: "erika-till")
+        let other = try Uploader(daemon, device: "frida-till")
+        func upload(_ till: Uploader) throws -> Int {
+            let operation = Uploader.operation("create", "parties", ["name": "Customer"])
+            return try till.send([operation], key: UUID().uuidString).status
+        }
+        for till in [erika, other] { #expect(try upload(till) == 200) }
+        try daemon.tidings("device", "erase", "erika-till", "--business", "\(erika.business)")
+        try daemon.tidings("business", "erase", "\(other.business)", "--yes")
+        for till in [erika, other] {
+            #expect(try daemon.ask("GET", "/sync/changes", token: till.token).status != 401, "or it knows")
+            #expect(try upload(till) == 401)
+        }
+        #expect(daemon.terminate() == 0)
+        for word in ["erika", "frida"] { #expect(try places(daemon, mentioning: word).isEmpty) }
+    }
+
+    @Test func anErasureThatWasInterruptedCanBeRepeated() throws {
+        let daemon = try Daemon()
+        let erika = try Uploader(daemon, device: "erika-till")
+        let upload = [Uploader.operation("create", "parties", ["name": "Customer"])]
+        #expect(try erika.send(upload, key: "key-of-erika").success == true)
+        // As if the rows had gone and the rest had failed; or the application had removed the business.
+        try daemon.sql(
+            "PRAGMA foreign_keys=OFF; DELETE FROM parties; DELETE FROM businesses WHERE id = \(erika.business);"
+        )
+        let erase = ["business", "erase", "\(erika.business)", "--yes"]
+        try daemon.tidings(arguments: erase)
+        // What is gone for good is said.
+        #expect(throws: SocketFailure.self) { try daemon.tidings(arguments: erase) }
+        #expect(daemon.terminate() == 0)
+        #expect(try places(daemon, mentioning: "erika").isEmpty)
+        #expect(try daemon.gatewaySQL("SELECT count(*) FROM tidings_tokens;") == "0")
+
+        // A till whose row has gone, and whose traces have not.
+        let device = ["device", "erase", "erika-till", "--business", "1"]
+        try daemon.sql(
+            "INSERT INTO tidings_answers(business,device,key,fingerprint,body,at) VALUES(1,'erika-till','k','f','b',1);"
+        )
+        #expect(throws: SocketFailure.self) { try daemon.tidings(arguments: device) }
+        #expect(try places(daemon, mentioning: "erika").isEmpty)
+    }
+
     /// An application's own rows are its affair; what uploads left beside them is ours.
     @Test func ofAnApplicationsBusinessOursIsErased() throws {
         let daemon = try Daemon(["uploads.accept=always"], attachedTo: .stall)

@@ -71,14 +71,18 @@ final class UploadDesk: Sendable {
     }
 
     /// With a writer on a lane of its own; nil when the configuration takes no uploads.
+    ///
+    /// - Throws: When the gateway's own file cannot be opened.
     static func make(
         _ configuration: Configuration, file: DatabaseFile, catalogue: EntityCatalogue, clock: WallClock,
         log: Logger, committed: Waker
-    ) -> UploadDesk? {
+    ) throws -> UploadDesk? {
         guard configuration.takesUploads else { return nil }
         let lane = WorkerLane(name: "uploads")
+        let shutouts = try Shutouts(path: configuration.database.gatewayPath)
         let writer: any UploadWriter = SQLiteUploadWriter(
-            file: file, catalogue: catalogue, clock: clock, remembered: configuration.retention.maxOffline)
+            file: file, catalogue: catalogue, clock: clock, remembered: configuration.retention.maxOffline,
+            isShutOut: shutouts.contains)
         let settings = configuration.uploads
         return UploadDesk(
             writer: Confined(writer, to: lane), lane: lane, catalogue: catalogue,
@@ -167,8 +171,8 @@ final class UploadDesk: Sendable {
         let form = UploadForm(json, catalogue: catalogue, operationsMax: limits.operations)
         guard form.failures.isEmpty else { return (.invalid, .invalid(form.failures)) }
         let batch = UploadBatch(
-            business: upload.grant.business, device: upload.grant.deviceName, groups: form.groups,
-            isAtomic: form.isAtomic,
+            business: upload.grant.business, device: upload.grant.deviceName, token: upload.grant.token,
+            groups: form.groups, isAtomic: form.isAtomic,
             idempotency: upload.key.map { .init(key: $0, fingerprint: Fingerprint.of(upload.body)) })
         let answer = UploadAnswer(catalogue: catalogue, grant: upload.grant, now: clock.now)
         do {
@@ -194,6 +198,7 @@ final class UploadDesk: Sendable {
         case .keyReused:
             let message = "This Idempotency-Key was used with another body."
             return (.invalid, .error(422, "idempotency_key_reused", message))
+        case .shutOut: return (.refused, Refused.unauthenticated.response)
         }
     }
 

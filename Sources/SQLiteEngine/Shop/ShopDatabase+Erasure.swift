@@ -7,16 +7,19 @@ import GRDB
 /// The shop has no business of that id.
 public struct UnknownBusiness: Error, CustomStringConvertible {
     public let id: BusinessID
+    public init(id: BusinessID) { self.id = id }
     public var description: String { "there is no business \(id); `tidings business list` shows all" }
 }
 
 extension ShopDatabase {
     /// Removes a business with all its rows, in one transaction. The hooks tell its tills, as ever.
     ///
-    /// - Throws: `UnknownBusiness`, or the database's errors; nothing is removed then.
-    public func eraseBusiness(_ business: BusinessID) throws {
+    /// - Returns: Whether anything was left of it.
+    /// - Throws: The database's errors; nothing is removed then.
+    public func eraseBusiness(_ business: BusinessID) throws -> Bool {
         let queue = try file.open(.writer)
-        try queue.inDatabase { db in
+        return try queue.inDatabase { db in
+            let before = db.totalChangesCount
             // Free pages are overwritten, so that nothing can be read out of the file afterwards.
             try db.execute(sql: "PRAGMA secure_delete = ON")
             try db.inTransaction(.immediate) {
@@ -25,10 +28,10 @@ extension ShopDatabase {
                 while try eraseRows(of: business, db) > 0 {}
                 try db.execute(
                     sql: "DELETE FROM businesses WHERE id = ?", arguments: [business.key.databaseValue])
-                guard db.changesCount > 0 else { throw UnknownBusiness(id: business) }
                 try UploadTraces.erase(business, db)
                 return .commit
             }
+            return db.totalChangesCount > before
         }
     }
 

@@ -8,7 +8,8 @@
 // - deferred foreign keys fail only at COMMIT, for everyone: a group that leaves one open is rolled back;
 // - only `applied` and `rejected` are remembered: a stored `skipped` would mean the sale is never sold;
 // - the connection's file is the one at the path before the transaction and at its end: a database that was
-//   renamed over must not swallow what was acknowledged.
+//   renamed over must not swallow what was acknowledged;
+// - whether its sender was shut out is asked with the write lock in hand: what is erased after that stays so.
 
 public import Domain
 import GRDB
@@ -21,6 +22,7 @@ public final class SQLiteUploadWriter: UploadWriter {
     private let catalogue: EntityCatalogue
     private let clock: WallClock
     private let rememberedMilliseconds: Int64
+    private let isShutOut: (TokenID) throws -> Bool
     private var open: Open?
 
     private struct Open {
@@ -36,8 +38,14 @@ public final class SQLiteUploadWriter: UploadWriter {
     /// Rows forgotten in one transaction.
     private static let forgottenMax = 500
 
-    /// - Parameter remembered: How long an operation is known by its id.
-    public init(file: DatabaseFile, catalogue: EntityCatalogue, clock: WallClock, remembered: Duration) {
+    /// - Parameters:
+    ///   - remembered: How long an operation is known by its id.
+    ///   - isShutOut: Whether the holder of a token is, at this moment.
+    public init(
+        file: DatabaseFile, catalogue: EntityCatalogue, clock: WallClock, remembered: Duration,
+        isShutOut: @escaping (TokenID) throws -> Bool
+    ) {
+        self.isShutOut = isShutOut
         self.file = file
         self.catalogue = catalogue
         self.clock = clock
@@ -74,6 +82,8 @@ public final class SQLiteUploadWriter: UploadWriter {
                     continue
                 } catch {
                     if db.isInsideTransaction { try? db.execute(sql: "ROLLBACK") }
+                    // Our tables may have been taken out and put back: opening makes what is missing.
+                    if (error as? DatabaseError)?.resultCode == .SQLITE_ERROR { self.open = nil }
                     throw error
                 }
             }
@@ -82,13 +92,15 @@ public final class SQLiteUploadWriter: UploadWriter {
 
     // MARK: The transaction
 
-                    // Our tables may have been taken out and put back: opening makes what is missing.
-                    if (error as? DatabaseError)?.resultCode == .SQLITE_ERROR { self.open = nil }
     private func attempt(
         _ batch: UploadBatch, without ended: Set<Int>, _ db: Database, _ open: Open,
         _ body: ([OperationResult], Head?) -> [UInt8]
     ) throws -> UploadOutcome {
         try db.execute(sql: "BEGIN IMMEDIATE")
+        guard try !isShutOut(batch.token) else {
+            try db.execute(sql: "ROLLBACK")
+            return .shutOut
+        }
         let now = clock.now
         if let known = try answered(batch, now, db) {
             try db.execute(sql: "ROLLBACK")
