@@ -56,10 +56,32 @@ final class Daemon: Sendable {
         if let application {
             try application.make(in: directory)
             try tidings("hooks", "install")
-        } else {
+        } else if more.contains(where: { $0.hasPrefix("database.") || $0.hasPrefix("config:") }) {
             try tidings("init")
+        } else {
+            for name in try FileManager.default.contentsOfDirectory(atPath: Self.fresh.get().path) {
+                try FileManager.default.copyItem(
+                    at: Self.fresh.get().appendingPathComponent(name),
+                    to: directory.appendingPathComponent(name))
+            }
         }
         try start()
+    }
+
+    /// What `tidings init` makes, once for all tests.
+    private static let fresh: Result<URL, any Error> = Result {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "tidings-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let (status, output) = try run(
+            executable.path,
+            [
+                "init", "--set", "database.path=\(directory.path)/shop.db", "--set",
+                "database.gateway_path=\(directory.path)/gateway.db",
+            ])
+        guard status == 0 else { throw SocketFailure(description: "tidings init: \(output)") }
+        atexit { try? FileManager.default.removeItem(at: Daemon.fresh.get()) }
+        return directory
     }
 
     deinit {
