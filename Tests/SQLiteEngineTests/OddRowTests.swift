@@ -43,7 +43,7 @@ import Testing
                 == ["things: 2", "items: 4"])
     }
 
-    /// As a Swift String, each of the first three is another text, and the last two are bound as NULL.
+    /// As Swift Strings the first three would be other texts; no bytes at all would be bound as NULL.
     @Test(arguments: [
         "CAST(x'7A7AFC' AS TEXT)", "CAST(x'7A7A00' AS TEXT)", "CAST(x'00' AS TEXT)", "''", "x''", "x'00'",
         "-0.5",

@@ -43,7 +43,8 @@ import TidingsTesting
         #expect(daemon.terminate() == 0)
         try daemon.sql("PRAGMA user_version=99;")
         let (status, complaint) = try Daemon.run(
-            Daemon.executable.path, ["serve"] + daemon.settings.flatMap { ["--set", $0] })
+            "/usr/bin/env",
+            ["timeout", "20", Daemon.executable.path, "serve"] + daemon.settings.flatMap { ["--set", $0] })
         #expect(status == 1)
         #expect(complaint.hasPrefix("tidings: \(daemon.database) has schema 99 and this tidings knows "))
         #expect(complaint.split(separator: "\n").count == 1, "\(complaint)")
