@@ -66,11 +66,11 @@ final class TidingsRig: Rig {
             for channel in layout.streams.indices {
                 try db.execute(
                     sql: "INSERT INTO businesses(id, name) VALUES (?, 'bench')", arguments: [channel + 1])
-                for row in 0..<rowsEach {
-                    try db.execute(
-                        sql: "INSERT INTO brands(id, business_id, name) VALUES (?, ?, 'x')",
-                        arguments: [channel * rowsEach + row + 1, channel + 1])
-                }
+                try db.execute(
+                    sql: """
+                        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+                        INSERT INTO brands(id, business_id, name) SELECT ? + i, ?, 'x' FROM n
+                        """, arguments: [rowsEach, channel * rowsEach, channel + 1])
             }
         }
     }
