@@ -10,13 +10,15 @@ public import Settings
 extension Gateway {
     /// Waits for SIGTERM or SIGINT and drains; `done` is called when all is over. Never returns before.
     ///
-    /// - Parameter reading: Reads the configuration anew, on SIGHUP. What is wrong with it is logged, and
-    ///   nothing changes.
+    /// - Parameters:
+    ///   - reading: Reads the configuration anew, on SIGHUP. What is wrong with it is logged, and nothing
+    ///     changes.
+    ///   - ready: Called once signals are heard: whoever learns that clients are served may send one then.
     public func runUntilSignalled(
         reading: @Sendable @escaping () throws(ConfigurationError) -> Configuration,
-        _ done: @Sendable @escaping () -> Void
+        ready: () -> Void, _ done: @Sendable @escaping () -> Void
     ) {
-        let ended = Latch()
+        let (heard, ended) = (Latch(), Latch())
         let traps = Confined(on: loops[0]) { SignalTraps() }
         traps.post { [self] traps in
             traps.all.append(SignalTrap(SIGHUP, on: loops[0]) { [self] in reload(reading) })
@@ -29,7 +31,10 @@ extension Gateway {
                         drain { ended.open() }
                     })
             }
+            heard.open()
         }
+        while !heard.wait(limit: .seconds(3_600)) {}
+        ready()
         while !ended.wait(limit: .seconds(3_600)) {}
         services.log.notice("ended")
         done()

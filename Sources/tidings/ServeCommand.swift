@@ -31,15 +31,16 @@ struct ServeCommand: ParsableCommand {
             Output.complain("tidings: \(error)")
             throw ExitCode.failed
         }
-        print(
-            "tidings ready http://\(settings.server.listen.host):\(gateway.addresses.port)"
-                + " admin http://\(settings.server.adminListen.host):\(gateway.addresses.adminPort)")
-        fflush(nil)
         let source = source
         gateway.runUntilSignalled { () throws(ConfigurationError) in
             let settings = try source.read().configuration
             threshold.level = Self.level(settings)
             return settings
+        } ready: {
+            print(
+                "tidings ready http://\(settings.server.listen.host):\(gateway.addresses.port)"
+                    + " admin http://\(settings.server.adminListen.host):\(gateway.addresses.adminPort)")
+            fflush(nil)
         } _: {
             Foundation.exit(0)
         }

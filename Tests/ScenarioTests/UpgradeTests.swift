@@ -1,4 +1,5 @@
-// A gateway that is the first thing to run after an upgrade, on files of an older Tidings; and on a newer's.
+// A gateway that is the first thing to run after an upgrade, on files of an older Tidings; and on a newer's;
+// and one that is told to go as soon as it is there.
 
 import Foundation
 import Testing
@@ -49,5 +50,16 @@ import TidingsTesting
         #expect(complaint.hasPrefix("tidings: \(daemon.database) has schema 99 and this tidings knows "))
         #expect(complaint.split(separator: "\n").count == 1, "\(complaint)")
         #expect(try daemon.sql("PRAGMA user_version;") == "99")
+    }
+
+    /// Whoever reads that it is ready may send it a signal at once.
+    @Test func aSignalRightBehindReadyIsHeard() throws {
+        let daemon = try Daemon()
+        for _ in 0..<5 {
+            #expect(daemon.terminate() == 0)
+            try daemon.start()
+        }
+        daemon.hangUp()
+        #expect(try daemon.ask("GET", "/nothing", token: "").status == 404)
     }
 }
