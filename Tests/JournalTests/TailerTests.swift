@@ -69,6 +69,13 @@ import TidingsTesting
             }
         }
 
+        /// A tailer of it, with the settings of every gateway.
+        func tailer(on lane: ManualLane, heard: Recorder<String>) -> Tailer {
+            Tailer(
+                source: self, sink: Listener(heard), lane: lane, settings: TailerSettings(),
+                wasWritten: wasWritten, report: { _ in })
+        }
+
         static func head(_ seq: Int64, _ epoch: Epoch) -> Head {
             Head(epoch: epoch, seq: Seq(seq), nonce: .none)
         }
@@ -164,9 +171,7 @@ import TidingsTesting
     @Test func whoeverHasSeenTheAnnouncedCommitRests() {
         let (script, lane, heard) = (Script(), ManualLane(), Recorder<String>())
         let settings = TailerSettings()
-        let tailer = Tailer(
-            source: script, sink: Listener(heard), lane: lane, settings: settings,
-            wasWritten: script.wasWritten, report: { _ in })
+        let tailer = script.tailer(on: lane, heard: heard)
         tailer.start()
         script.commit()
         script.write()
@@ -189,9 +194,7 @@ import TidingsTesting
     @Test func pausesGrowWhileACommitIsAwaited() {
         let (script, lane, heard) = (Script(), ManualLane(), Recorder<String>())
         let settings = TailerSettings()
-        let tailer = Tailer(
-            source: script, sink: Listener(heard), lane: lane, settings: settings,
-            wasWritten: script.wasWritten, report: { _ in })
+        let tailer = script.tailer(on: lane, heard: heard)
         tailer.start()
         script.write()
         tailer.wake()
