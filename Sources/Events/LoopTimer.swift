@@ -1,6 +1,7 @@
 // A deadline on an event loop. The corresponding C functions are `evtimer_new`, `evtimer_add`, `event_free`.
 
 import CLibevent
+import Glibc
 import Lanes
 
 /// Work that waits for its time on a loop. Lives on that loop.
