@@ -12,10 +12,13 @@ final class Child {
     private let input: FileHandle
     private var buffer = Data()
 
-    /// - Parameter core: Where it may run, with all its threads; nil or a core that is not there: anywhere.
-    init(_ program: String, _ arguments: [String], core: Int? = nil) throws {
+    /// - Parameters:
+    ///   - core: Where it may run, with all its threads; nil or a core that is not there: anywhere.
+    ///   - isFirst: Whether it is served before its neighbours on the core; only root may ask for it.
+    init(_ program: String, _ arguments: [String], core: Int? = nil, isFirst: Bool = false) throws {
         process = Process()
         var command = [program] + arguments
+        if isFirst, geteuid() == 0 { command = ["/usr/bin/nice", "-n", "-10"] + command }
         if let core, core < Child.coreCount, Self.isThere("/usr/bin/taskset") {
             command = ["/usr/bin/taskset", "-c", "\(core)"] + command
         }

@@ -1,6 +1,7 @@
 // Many streams, held by `tidings-load crowd` on the second core.
 
 import Foundation
+import Glibc
 import TidingsTesting
 
 /// Streams of one rig. Closed with this object. Lives on the main thread.
@@ -64,8 +65,12 @@ final class Crowd {
 
     /// Opens the streams and waits until each is served.
     ///
-    /// - Parameter burst: How many are being opened at any moment.
-    init(_ rig: any Rig, _ parts: [Part], burst: Int = 512, seconds: Double = 60) throws {
+    /// - Parameters:
+    ///   - burst: How many are being opened at any moment.
+    ///   - isFirst: Whether it is served before its neighbours on the core, where that may be asked.
+    init(
+        _ rig: any Rig, _ parts: [Part], burst: Int = 512, seconds: Double = 60, isFirst: Bool = false
+    ) throws {
         directory = try temporaryDirectory()
         let path = directory.appendingPathComponent("requests").path
         var lines: [[String]] = []
@@ -87,7 +92,7 @@ final class Crowd {
             [
                 "crowd", "--port", "\(rig.port)", "--requests", path, "--ready", rig.readyMark, "--burst",
                 "\(burst)", "--seconds", "\(seconds)", "--source", "\(Int.random(in: 1..<250))",
-            ], core: 1)
+            ], core: 1, isFirst: isFirst)
         opening = try JSONDecoder().decode(Opening.self, from: Data(load.line(within: seconds + 10).utf8))
     }
 
@@ -118,6 +123,10 @@ final class Crowd {
         begin()
         return try JSONDecoder().decode(Ending.self, from: Data(load.line(within: seconds + 30).utf8))
     }
+
+    /// Stands still until `resume`: what comes meanwhile waits in the kernel.
+    func pause() { kill(load.pid, SIGSTOP) }
+    func resume() { kill(load.pid, SIGCONT) }
 
     /// Ends all streams.
     func close() throws {

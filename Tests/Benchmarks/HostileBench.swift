@@ -23,7 +23,7 @@ struct HostileBench: ParsableCommand {
         )
         for attack in Attack.allCases {
             let gateway = try TidingsRig(
-                Layout(streams: 1, channels: 1), settings: attack.settings, loops: 0)
+                Layout(streams: 1, channels: 1), settings: attack.settings, loops: 0, isPinned: false)
             // The gateway writes too.
             let queue = try DatabaseFile(path: gateway.database).open(.writer)
             try queue.write { try $0.execute(sql: "INSERT INTO products(business_id, name) VALUES (1, 'x')") }
@@ -87,7 +87,7 @@ struct HostileBench: ParsableCommand {
     /// others wait for is the time from the last one's end to the first answer.
     private func outOfDescriptors() throws {
         let gateway = try TidingsRig(
-            Layout(streams: 1, channels: 1), settings: Attack.silence.settings, loops: 0)
+            Layout(streams: 1, channels: 1), settings: Attack.silence.settings, loops: 0, isPinned: false)
         try Child.run("/usr/bin/prlimit", ["--pid", "\(gateway.pid)", "--nofile=128:128"])
         let before = try ProcessFigures(pid: gateway.pid)
         ProcessFigures.forgetPeak(pid: gateway.pid)

@@ -39,7 +39,7 @@ struct ScrapeBench: ParsableCommand {
         var longest = 0.0
         for _ in 0..<count {
             page = try rig.scrape(path)
-            longest = max(longest, try rig.longestTurnSeconds())
+            longest = max(longest, try rig.metric("tidings_loop_longest_turn_seconds"))
         }
         // The scrape that asks for the longest turn is one, too.
         let each = Double(count * 2)
@@ -47,35 +47,5 @@ struct ScrapeBench: ParsableCommand {
             (rig.loopSeconds - loops) / each * 1e3, longest * 1e3, (rig.usage.cpuSeconds - cpu) / each * 1e3,
             Double(page.count),
         ]
-    }
-}
-
-extension TidingsRig {
-    fileprivate func scrape(_ path: String) throws -> [UInt8] {
-        let answer = try TillSocket.ask(port: adminPort, "GET", path)
-        guard answer.status == 200 else {
-            throw SocketFailure(description: "\(path) answers \(answer.status)")
-        }
-        return Array(answer.body)
-    }
-
-    fileprivate func longestTurnSeconds() throws -> Double {
-        let page = String(decoding: try scrape("/metrics"), as: UTF8.self)
-        let name = "tidings_loop_longest_turn_seconds "
-        let line = page.split(separator: "\n").first { $0.hasPrefix(name) }
-        return line.flatMap { Double($0.dropFirst(name.count)) } ?? .nan
-    }
-
-    /// Processor time of the event loops' threads.
-    fileprivate var loopSeconds: Double {
-        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
-        return tasks.reduce(0) { sum, task in
-            func text(_ file: String) -> String {
-                (try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/\(file)", encoding: .utf8)) ?? ""
-            }
-            guard text("comm").hasPrefix("loop-") else { return sum }
-            let nanoseconds = text("schedstat").split(separator: " ").first.flatMap { Double($0) }
-            return sum + (nanoseconds ?? 0) / 1e9
-        }
     }
 }

@@ -40,17 +40,22 @@ struct StormBench: ParsableCommand {
     }
 
     private func measure(_ rig: any Rig, _ layout: Layout, _ missed: Int) throws -> Measurement {
-        // One that was there before keeps the channel; then everyone has missed the same.
-        let first = try Crowd(rig, Layout(layout.streams.map { _ in 1 }))
-        try (rig as? TidingsRig)?.remember(channels: 1)
-        try rig.publish(Publishing(count: missed, rate: 500)).finish()
-        _ = try first.receive(missed, within: 20)
-        try first.close()
+        try Self.fallBehind(rig, by: missed)
         let before = rig.usage
         let crowd = try Crowd(rig, layout, burst: layout.total)
         let report = try crowd.receive(layout.total * missed, within: 60)
         return Measurement(
             cpuSeconds: rig.usage.cpuSeconds - before.cpuSeconds, expected: layout.total * missed,
             report: report)
+    }
+
+    /// Streams of the first channel that are opened from now on return after so many changes.
+    static func fallBehind(_ rig: any Rig, by missed: Int) throws {
+        // One that was there before keeps the channel; then everyone has missed the same.
+        let first = try Crowd(rig, [Crowd.Part(channel: 0, count: 1)])
+        try (rig as? TidingsRig)?.remember(channels: 1)
+        try rig.publish(Publishing(count: missed, rate: 500)).finish()
+        _ = try first.receive(missed, within: 20)
+        try first.close()
     }
 }

@@ -23,8 +23,13 @@ final class TidingsRig: Rig {
     var pid: pid_t { server.pid }
     var database: String { directory.appendingPathComponent("shop.db").path }
 
-    /// - Parameter settings: Over those of every bench.
-    init(_ layout: Layout, settings more: [String] = [], loops: Int = 1, rowsEach: Int? = nil) throws {
+    /// - Parameters:
+    ///   - settings: Over those of every bench.
+    ///   - isPinned: Whether it may use the first core only.
+    init(
+        _ layout: Layout, settings more: [String] = [], loops: Int = 1, isPinned: Bool = true,
+        rowsEach: Int? = nil
+    ) throws {
         self.layout = layout
         directory = try temporaryDirectory()
         // So many that a snapshot seldom holds two changes of one record, which would be told as one.
@@ -44,7 +49,7 @@ final class TidingsRig: Rig {
         try Child.run(Child.sibling("tidings"), ["init"] + options)
         try Self.makeShop(directory, layout, rowsEach)
         try Self.makeTills(directory, layout)
-        server = try Child(Child.sibling("tidings"), ["serve"] + options, core: loops == 1 ? 0 : nil)
+        server = try Child(Child.sibling("tidings"), ["serve"] + options, core: isPinned ? 0 : nil)
         let line = try server.line()
         let ports = line.split(separator: " ").filter { $0.hasPrefix("http://") }
             .compactMap { $0.split(separator: ":").last.flatMap { UInt16($0) } }
@@ -59,6 +64,38 @@ final class TidingsRig: Rig {
     /// Tells it to leave. `finished` returns once it has, and throws if not with 0.
     func terminate() { kill(pid, SIGTERM) }
     func finished() throws { try server.finish() }
+
+    /// The accounts of the event loops' threads.
+    private lazy var loopAccounts: [String] = {
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+        return tasks.map { "/proc/\(pid)/task/\($0)" }.filter { task in
+            (try? String(contentsOfFile: "\(task)/comm", encoding: .utf8))?.hasPrefix("loop-") ?? false
+        }.map { "\($0)/schedstat" }
+    }()
+
+    /// Processor time of the event loops' threads.
+    var loopSeconds: Double {
+        loopAccounts.reduce(0) { sum, account in
+            let text = (try? String(contentsOfFile: account, encoding: .utf8)) ?? ""
+            return sum + (text.split(separator: " ").first.flatMap { Double($0) } ?? 0) / 1e9
+        }
+    }
+
+    /// A page of the admin listener.
+    func scrape(_ path: String) throws -> [UInt8] {
+        let answer = try TillSocket.ask(port: adminPort, "GET", path)
+        guard answer.status == 200 else {
+            throw SocketFailure(description: "\(path) answers \(answer.status)")
+        }
+        return Array(answer.body)
+    }
+
+    /// A metric without labels; not a number when there is none of that name.
+    func metric(_ name: String) throws -> Double {
+        let page = String(decoding: try scrape("/metrics"), as: UTF8.self)
+        let line = page.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        return line.flatMap { Double($0.dropFirst(name.count + 1)) } ?? .nan
+    }
 
     private static func makeShop(_ directory: URL, _ layout: Layout, _ rowsEach: Int) throws {
         let queue = try DatabaseQueue(path: directory.appendingPathComponent("shop.db").path)

@@ -8,8 +8,10 @@ struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tidings-bench", abstract: "Measures Tidings.",
         subcommands: [
-            FanoutBench.self, TenantsBench.self, MemoryBench.self, LatencyBench.self, AcceptBench.self,
-            StormBench.self, SlowBench.self, FairBench.self, BulkBench.self, HooksBench.self,
+            FanoutBench.self, TenantsBench.self, CoresBench.self, MemoryBench.self, LatencyBench.self,
+            AcceptBench.self,
+            StormBench.self, BesideBench.self, SlowBench.self, FairBench.self, BulkBench.self,
+            HooksBench.self,
             HostileBench.self, ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self,
             WalBench.self, DrainBench.self, ScrapeBench.self, CommitCommand.self,
         ])

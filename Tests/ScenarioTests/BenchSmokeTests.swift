@@ -16,8 +16,9 @@ import TidingsTesting
     }
 
     @Test(arguments: [
-        "fanout", "tenants", "memory", "latency", "accept", "storm", "slow", "fair", "bulk", "drain",
-        "scrape",
+        "fanout", "tenants", "cores", "memory", "latency", "accept", "storm", "beside", "slow", "fair",
+        "bulk",
+        "drain", "scrape",
     ])
     func nothingIsLost(bench: String) throws {
         let rows = try rows(bench, ["--smoke"])
