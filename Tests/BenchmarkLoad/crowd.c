@@ -5,8 +5,9 @@
 //
 //     reset            forgets what was received
 //     wait K SECONDS   until K stamps have come in all, or the time is up; then reports, in JSON
-//     ended SECONDS    until the server has ended all streams, or the time is up; then reports, in JSON, how
-//                      many were told `bye`, when they are to return, and how they were ended
+//     ended SECONDS    says that it watches, waits until the server has ended all streams or the time is
+//                      up, then reports, in JSON, how many were told `bye`, when they are to return, and
+//                      how they were ended
 //     close            ends all streams
 //
 // A stamp is `@nanoseconds@` (CLOCK_MONOTONIC) anywhere in what is received: the moment of publication.
@@ -312,6 +313,8 @@ static void obey(const char *line) {
     } else if (sscanf(line, "ended %lf", &seconds) == 1) {
         int64_t begun = nanoseconds(), limit = begun + seconds * 1e9;
         is_ending = 1;
+        printf("{}\n");
+        fflush(stdout);
         while (closed_count < stream_count && nanoseconds() < limit) turn(20);
         report_end(begun);
     } else if (!strncmp(line, "close", 5)) {

@@ -120,6 +120,7 @@ final class Crowd {
     /// Tells the server to go, and waits until it has ended all streams.
     func whenEnded(within seconds: Double, after begin: () -> Void) throws -> Ending {
         try load.say("ended \(seconds)")
+        _ = try load.line()
         begin()
         return try JSONDecoder().decode(Ending.self, from: Data(load.line(within: seconds + 30).utf8))
     }
