@@ -13,7 +13,8 @@ struct Bench: ParsableCommand {
             StormBench.self, BesideBench.self, SlowBench.self, FairBench.self, BulkBench.self,
             HooksBench.self,
             HostileBench.self, ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self,
-            WalBench.self, DrainBench.self, ScrapeBench.self, CommitCommand.self,
+            WalBench.self, DrainBench.self, ScrapeBench.self, WorkBench.self, CommitCommand.self,
+            DeliverCommand.self,
         ])
 }
 
