@@ -5,3 +5,9 @@
 int csqlite_no_checkpoint_on_close(void *connection) {
     return sqlite3_db_config((sqlite3 *)connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
 }
+
+int csqlite_is_in_use_elsewhere(void *connection) {
+    int in_use = 0;
+    int failure = sqlite3_file_control((sqlite3 *)connection, "main", SQLITE_FCNTL_EXTERNAL_READER, &in_use);
+    return failure != SQLITE_OK || in_use;
+}

@@ -9,6 +9,10 @@ public protocol ChangeSource: AnyObject {
     /// microseconds while a commit is awaited.
     func hasNews() throws -> Bool
 
+    /// Whether no other process is in a transaction: whatever was written before this was asked can be seen
+    /// by now, if it was committed. False when that cannot be told.
+    func isSettled() throws -> Bool
+
     /// Opens one snapshot and reads all that it holds after `position`.
     ///
     /// - Parameters:

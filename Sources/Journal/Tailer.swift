@@ -1,15 +1,11 @@
 // Follows the journal. A wake is a hint, the poll is the promise:
 //
-//     a write to the -wal ──► 0.1 ms later, when its transaction's other writes are in the file as well,
-//                             then after pauses of 0.2 ms and half as long again each time, until its
-//                             commit is there
+//     a write to the -wal ──► looks for its commit, at pauses that `Anticipation` decides, until it is there
 //     nothing at all      ──► every 500 ms
 //
 // inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498
-// of 1,500 commits only at the next one. Writers take turns: what was committed before a write can be seen
-// when the write is announced, so what is found by a look to which nothing was announced is what was awaited.
-// Reading is repeated while there is news, one snapshot at a time, and no snapshot is open while the sink
-// works.
+// of 1,500 commits only at the next one. Reading is repeated while there is news, one snapshot at a time, and
+// no snapshot is open while the sink works.
 
 public import Domain
 public import Lanes
@@ -47,8 +43,7 @@ public final class Tailer {
     private let wasWritten: () -> Bool
     private let report: (TailerStatus) -> Void
     private var position: Head?
-    /// The pause before the next look for a commit that was announced; nil: none is awaited.
-    private var pauseForAwaited: Duration?
+    private var anticipation: Anticipation
     private var alarm: (any Alarm)?
     private var isStopped = false
     private var failures = 0
@@ -71,13 +66,17 @@ public final class Tailer {
         self.settings = settings
         self.wasWritten = wasWritten
         self.report = report
+        anticipation = Anticipation(poll: settings.poll, longest: settings.safetyPoll)
     }
 
     /// Opens the journal and follows it from its head on.
     public func start() { turn() }
 
     /// Somebody may be committing: look soon, and closely until it is seen. On the lane.
-    public func wake() { turn(after: settings.poll / 2) }
+    public func wake() {
+        anticipation.announced()
+        turn(after: anticipation.first)
+    }
 
     /// Something was committed in this process, and can be seen: look now. On the lane.
     public func committed() { turn() }
@@ -106,17 +105,14 @@ public final class Tailer {
         guard !isStopped else { return }
         // Asked before looking: what is written from here on is announced to the next look.
         let isAnnounced = wasWritten()
-        if isAnnounced { pauseForAwaited = settings.poll }
         var pause = settings.safetyPoll
         do {
+            let isSettled = try isAnnounced && source.isSettled()
             let isFound = try look()
             failures = 0
             if status.failure != nil { status.failure = nil }
-            if isFound && !isAnnounced { pauseForAwaited = nil }
-            if let awaited = pauseForAwaited {
-                pause = min(awaited, settings.safetyPoll)
-                pauseForAwaited = min(awaited * 3 / 2, settings.safetyPoll)
-            }
+            let look = Anticipation.Look(isAnnounced: isAnnounced, isSettled: isSettled, isFound: isFound)
+            pause = anticipation.pause(after: look) ?? settings.safetyPoll
         } catch let change as HistoryChanged {
             status.failure = "\(change.why)"
             position = nil

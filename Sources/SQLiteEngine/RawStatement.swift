@@ -16,6 +16,9 @@ import GRDBSQLite
         unsafe handle = statement.sqliteStatement
     }
 
+    /// What it is prepared on.
+    var connection: OpaquePointer { unsafe sqlite3_db_handle(handle) }
+
     // MARK: Binding; indexes begin at 1
 
     func bind(_ index: Int32, _ value: Int64) { unsafe sqlite3_bind_int64(handle, index, value) }

@@ -4,6 +4,7 @@
 // `hasNews` asks `PRAGMA data_version` on a connection of its own: it changes for commits of every other
 // connection, never for its own, and costs about a microsecond and a half.
 
+import CSQLite
 public import Domain
 import GRDB
 public import Journal
@@ -63,6 +64,13 @@ public final class SQLiteChangeSource: ChangeSource {
         let version = try connections.version.first { $0.integer(0) } ?? -1
         defer { dataVersion = version }
         return version != dataVersion
+    }
+
+    /// Writers read before they write, and hold the lock of that until their commit can be seen.
+    public func isSettled() throws -> Bool {
+        // Without a detour through the queue: nobody else has it.
+        guard let connection = unsafe connections?.version.connection else { return false }
+        return unsafe csqlite_is_in_use_elsewhere(UnsafeMutableRawPointer(connection)) == 0
     }
 
     public func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot {

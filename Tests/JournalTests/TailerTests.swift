@@ -22,6 +22,8 @@ import TidingsTesting
             var asked = 0
             /// What was written and is not heard of yet.
             var isWritten = false
+            /// Whether nobody is writing.
+            var isSettled = false
             /// A snapshot holds at most this much more: commits that arrive one behind the other.
             var perSnapshot: Int64 = .max
         }
@@ -45,6 +47,8 @@ import TidingsTesting
                 return state.head != state.announced
             }
         }
+
+        func isSettled() -> Bool { state.withLock(\.isSettled) }
 
         func open() throws -> Head {
             try state.withLock { state in
@@ -187,6 +191,21 @@ import TidingsTesting
         let (close, safety) = (settings.poll, settings.safetyPoll)
         let awaited = [close / 2, close, close * 3 / 2, close * 9 / 4]
         #expect(lane.pauses == [safety] + awaited + [safety, safety])
+    }
+
+    /// Its own writes are announced with a commit, and are none of the next while nobody is writing.
+    @Test func whatIsFoundWhileNobodyWritesIsAllThereIs() {
+        let (script, lane, heard) = (Script(), ManualLane(), Recorder<String>())
+        let settings = TailerSettings()
+        let tailer = script.tailer(on: lane, heard: heard)
+        tailer.start()
+        script.commit()
+        script.write()
+        script.state.withLock { $0.isSettled = true }
+        tailer.wake()
+        lane.ring()
+        #expect(heard.all.last == "0-1")
+        #expect(lane.pauses == [settings.safetyPoll, settings.poll / 2, settings.safetyPoll])
     }
 
     /// However long it takes, until it is there the pauses grow no longer than the safety poll; a write that
