@@ -16,8 +16,11 @@ import Glibc
     /// By descriptor.
     private var sockets: [SocketStream?] = []
     private var event: OpaquePointer?
-    private var descriptors = [Int32](repeating: 0, count: 256)
-    private var readiness = [Int32](repeating: 0, count: 256)
+    /// A batch is at most a millisecond or two of requests: when a crowd comes, those who are being served
+    /// wait no longer than that.
+    private static let batch = 32
+    private var descriptors = [Int32](repeating: 0, count: batch)
+    private var readiness = [Int32](repeating: 0, count: batch)
 
     init(base: OpaquePointer, of loop: EventLoop) {
         self.loop = loop

@@ -124,7 +124,7 @@ import Lanes
 
     /// A bounded number at a time: the sockets that are open have work too.
     private func acceptSome() {
-        for _ in 0..<256 {
+        for _ in 0..<64 {
             var storage = sockaddr_storage()
             let socket = unsafe clinux_accept(descriptor, &storage)
             guard socket >= 0 else { return refused(errno) }

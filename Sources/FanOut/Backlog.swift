@@ -2,6 +2,7 @@
 // token wait for the same read and send the same frame. Bounded by construction: one read in flight for each
 // distinct (token, scope), and the source behind it has its own bound and budget.
 
+import DequeModule
 public import Domain
 
 /// Reads pages of the state index somewhere else.
@@ -30,8 +31,10 @@ enum PageOutcome {
 /// The page reads of one shard. Lives on its loop.
 final class Backlog {
     private var waiting: [PageRequest: [DeviceStream]] = [:]
-
-    var inFlight: Int { waiting.count }
+    /// Reads that are over, and who has not been served of them yet.
+    private var done = Deque<
+        (request: PageRequest, outcome: PageOutcome, streams: ArraySlice<DeviceStream>)
+    >()
 
     /// Joins a read that is under way, or asks the caller to start one.
     ///
@@ -41,6 +44,23 @@ final class Backlog {
         return waiting[request]?.count == 1
     }
 
-    /// Everyone who waited for it; their read is over.
-    func finish(_ request: PageRequest) -> [DeviceStream] { waiting.removeValue(forKey: request) ?? [] }
+    /// A read is over: whoever waited for it is to be served, by `next`.
+    ///
+    /// - Returns: Whether nobody was before: the caller must begin.
+    func finish(_ request: PageRequest, with outcome: PageOutcome) -> Bool {
+        guard let streams = waiting.removeValue(forKey: request) else { return false }
+        done.append((request, outcome, streams[...]))
+        return done.count == 1
+    }
+
+    var hasNext: Bool { !done.isEmpty }
+
+    /// The next one to be served.
+    func next() -> (stream: DeviceStream, request: PageRequest, outcome: PageOutcome)? {
+        guard let (request, outcome, _) = done.first, let stream = done[0].streams.popFirst() else {
+            return nil
+        }
+        if done[0].streams.isEmpty { done.removeFirst() }
+        return (stream, request, outcome)
+    }
 }

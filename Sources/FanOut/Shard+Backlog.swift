@@ -31,16 +31,29 @@ extension Shard {
     }
 
     private func finishPage(_ request: PageRequest, _ outcome: PageOutcome) {
-        for stream in backlog.finish(request) {
-            stream.isReading = false
-            guard stream.state.phase == .backlog else { continue }
-            switch outcome {
-            // A history that the tailer has not seen yet: come back when it has.
-            case .page(let page, _) where page.token.epoch != through?.epoch: bye(stream, .overload)
-            case .page(let page, let frame): continueRound(stream, request, page, frame)
-            case .refused(let refusal): reset(stream, refusal)
-            case .failed: bye(stream, .overload)
-            }
+        if backlog.finish(request, with: outcome) { servePages() }
+    }
+
+    /// A slice of those who waited for pages, then the loop turns: a crowd that shared one read must not keep
+    /// everyone else waiting until all have it.
+    private func servePages() {
+        for _ in 0..<Self.sliceStreams {
+            guard let (stream, request, outcome) = backlog.next() else { return }
+            serve(stream, request, outcome)
+        }
+        guard backlog.hasNext else { return }
+        own?.post { $0.servePages() }
+    }
+
+    private func serve(_ stream: DeviceStream, _ request: PageRequest, _ outcome: PageOutcome) {
+        stream.isReading = false
+        guard stream.state.phase == .backlog else { return }
+        switch outcome {
+        // A history that the tailer has not seen yet: come back when it has.
+        case .page(let page, _) where page.token.epoch != through?.epoch: bye(stream, .overload)
+        case .page(let page, let frame): continueRound(stream, request, page, frame)
+        case .refused(let refusal): reset(stream, refusal)
+        case .failed: bye(stream, .overload)
         }
     }
 

@@ -41,7 +41,7 @@ public final class Shard {
     /// Streams served before the loop turns. 128 sends are about a millisecond.
     static let sliceStreams = 128
     /// Frames a stream may have decided to send: what one `sendmsg` carries.
-    static let outboxFramesMax = 64
+    static let outboxFramesMax = 128
 
     let index: Int
     let settings: ShardSettings
