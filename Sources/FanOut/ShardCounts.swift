@@ -48,10 +48,10 @@ public struct ShardCounts: Sendable {
     }
 }
 
-/// Latencies in buckets that double from 250 µs on. A value.
+/// Latencies in buckets that double from 250 µs to two minutes. A value.
 public struct LatencyTally: Hashable, Sendable {
     /// The upper bounds, in microseconds; one bucket more takes the rest.
-    public static let boundsMicroseconds = (0..<16).map { 250 << $0 }
+    public static let boundsMicroseconds = (0..<20).map { 250 << $0 }
     public private(set) var buckets = [Int](repeating: 0, count: boundsMicroseconds.count + 1)
     public private(set) var sumMicroseconds = 0
 
