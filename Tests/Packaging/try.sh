@@ -1,28 +1,15 @@
 #!/usr/bin/env bash
-# Tries two packages as a system would meet them, in a copy of this one that is thrown away: an overlay over /
-# in a mount namespace of its own. Needs root, python3 and sqlite3.
+# Tries two packages as a system without systemd would meet them, in a copy of this one (throwaway.sh). Needs root,
+# python3, curl and sqlite3.
 #   try.sh OLDER.deb NEWER.deb
 # The older package must be the same program as the newer one: its database is taken back to an older schema
 # by hand, as the newer's is taken forward.
 set -euo pipefail
-
 if [ "${1:-}" != inside ]; then
-    root=$(mktemp -d)
-    trap 'rmdir "$root"' EXIT
-    unshare --mount --propagation private bash -euc '
-        root=$1 here=$2
-        mount -t tmpfs tidings "$root"
-        mkdir "$root/upper" "$root/work" "$root/merged"
-        mount -t overlay tidings -o "lowerdir=/,upperdir=$root/upper,workdir=$root/work" "$root/merged"
-        mount --rbind /proc "$root/merged/proc"
-        mount --rbind /dev "$root/merged/dev"
-        mkdir -p "$root/merged/tmp/try"
-        cp "$here/try.sh" "$here/../ScenarioTests/Clients/hand_over.py" "$root/merged/tmp/try/"
-        cp "$3" "$root/merged/tmp/try/older.deb"
-        cp "$4" "$root/merged/tmp/try/newer.deb"
-        chroot "$root/merged" /tmp/try/try.sh inside
-    ' try "$root" "$(dirname "$0")" "$1" "$2"
-    exit
+    exec "$(dirname "$0")/throwaway.sh" "$1" "$2" bash -euc '
+        mount --rbind /proc "$0/proc"
+        mount --rbind /dev "$0/dev"
+        chroot "$0" /try/try.sh inside' {}
 fi
 
 # From here on in the copy.
@@ -32,7 +19,7 @@ fail() { echo "$*" >&2; exit 1; }
 shop=/var/lib/tidings/data/shop.db
 registry=/var/lib/tidings/data/gateway.db
 
-dpkg --install /tmp/try/older.deb >/tmp/try/log 2>&1 || { cat /tmp/try/log; exit 1; }
+dpkg --install /try/older.deb >/try/log 2>&1 || { cat /try/log; exit 1; }
 [ "$(stat -c %U:%a /var/lib/tidings)" = tidings:750 ] || fail "the folder is not the daemon's"
 dpkg --verify tidings || fail "files differ from the package's"
 as_tidings tidings --version >/dev/null
@@ -43,31 +30,32 @@ as_tidings tidings init >/dev/null
 business=$(as_tidings sqlite3 "$shop" "INSERT INTO businesses(name) VALUES('try') RETURNING id")
 token=$(as_tidings tidings user create owner --business "$business" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["token"])')
 echo "installed: user, folder, configuration, database"
+setpriv --reuid tidings --regid tidings --clear-groups /try/commands.sh
 
 # A systemd whose restarts fail: the package is installed all the same.
-mkdir -p /tmp/try/bin /run/systemd/system
-cat >/tmp/try/bin/systemctl <<'SYSTEMCTL'
+mkdir -p /try/bin /run/systemd/system
+cat >/try/bin/systemctl <<'SYSTEMCTL'
 #!/bin/sh
-echo "systemctl $*" >>/tmp/try/systemctl
+echo "systemctl $*" >>/try/systemctl
 [ "$1" != try-restart ]
 SYSTEMCTL
-chmod +x /tmp/try/bin/systemctl
+chmod +x /try/bin/systemctl
 
 # Called by hand_over.py while the older gateway serves, and once it has ended.
-cat >/tmp/try/between <<BETWEEN
+cat >/try/between <<BETWEEN
 #!/bin/sh
 set -e
 case \$1 in
-    running) PATH=/tmp/try/bin:\$PATH dpkg --install --force-confold /tmp/try/newer.deb ;;
+    running) PATH=/try/bin:\$PATH dpkg --install --force-confold /try/newer.deb ;;
     stopped)
         sqlite3 $shop "DROP INDEX tidings_state_dead; UPDATE tidings_meta SET value = 2 WHERE key = 'schema'"
         sqlite3 $registry "DROP TABLE tidings_sync_logs; PRAGMA user_version = 3"
         ;;
-esac >>/tmp/try/log 2>&1
+esac >>/try/log 2>&1
 BETWEEN
-chmod +x /tmp/try/between
+chmod +x /try/between
 cd /var/lib/tidings
-found=$(HAND_OVER_BETWEEN=/tmp/try/between python3 /tmp/try/hand_over.py "$shop" "$business" "$token" 40 \
+found=$(HAND_OVER_BETWEEN=/try/between python3 /try/hand_over.py "$shop" "$business" "$token" 40 \
     setpriv --reuid tidings --regid tidings --clear-groups /usr/bin/tidings serve \
     --set drain.window=2s --set drain.closes_per_second=100)
 echo "upgraded under load: $found"
@@ -78,7 +66,7 @@ assert found["status"] == 0 and found["refused_count"] == 0 and found["missing"]
 assert found["byes"] == 40 and found["opened"] == 80, found
 CHECK
 dpkg-query -W -f '${Version}\n' tidings | grep -qv '~' || fail "the older package is still there"
-grep -q 'try-restart tidings.service' /tmp/try/systemctl || fail "the gateway was not restarted"
+grep -q 'try-restart tidings.service' /try/systemctl || fail "the gateway was not restarted"
 [ "$(dpkg-query -W -f '${db:Status-Status}' tidings)" = installed ] || fail "a failed restart failed the package"
 rm -r /run/systemd/system
 grep -q 'streams_per_device: 1000' /etc/tidings/tidings.yaml || fail "the configuration was not kept"
@@ -102,8 +90,8 @@ refused "$shop" "UPDATE tidings_meta SET value = 99 WHERE key = 'schema'" \
     "UPDATE tidings_meta SET value = 3 WHERE key = 'schema'"
 refused "$registry" "PRAGMA user_version = 99" "PRAGMA user_version = 4"
 
-dpkg --remove tidings >/tmp/try/log 2>&1
+dpkg --remove tidings >/try/log 2>&1
 [ ! -e /usr/bin/tidings ] && [ -e /etc/tidings/tidings.yaml ] && [ -e "$shop" ] || fail "removal left or took too much"
-dpkg --purge tidings >/tmp/try/log 2>&1
+dpkg --purge tidings >/try/log 2>&1
 [ ! -e /etc/tidings ] && [ -e "$shop" ] || fail "purging left or took too much"
 echo "removed; the data stayed"
