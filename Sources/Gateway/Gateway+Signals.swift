@@ -35,6 +35,7 @@ extension Gateway {
         }
         while !heard.wait(limit: .seconds(3_600)) {}
         ready()
+        ReadyNotice.send()
         while !ended.wait(limit: .seconds(3_600)) {}
         services.log.notice("ended")
         done()

@@ -1,10 +1,12 @@
 """Restarts a gateway under load on sockets that outlive it (LISTEN_FDS), as systemd does at an upgrade.
 
     hand_over.py DATABASE BUSINESS TOKEN STREAMS TIDINGS serve ARGUMENTS…
+    hand_over.py DATABASE BUSINESS TOKEN STREAMS at PORT PROGRAM…
 
-Strangers connect all the while, tills hold streams and come back when they were told to, a writer commits.
-Prints as JSON what each of them met. The program that HAND_OVER_BETWEEN names, if any, is called with `running`
-before the gateway is told to go and with `stopped` once it has ended: what an upgrade does then.
+The second watches a gateway that somebody else keeps, and has it restarted by the program. Strangers connect all the
+while, tills hold streams and come back when they were told to, a writer commits. Prints as JSON what each of them
+met. The program that HAND_OVER_BETWEEN names, if any, is called with `running` before the gateway is told to go and
+with `stopped` once it has ended: what an upgrade does then.
 """
 import asyncio
 import json
@@ -31,8 +33,12 @@ def listening():
     return listener
 
 
-listeners = [listening(), listening()]
-address = listeners[0].getsockname()
+is_kept = command[0] == "at"
+listeners = [] if is_kept else [listening(), listening()]
+address = ("127.0.0.1", int(command[1])) if is_kept else listeners[0].getsockname()
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("")    # a name of the kernel's choice
+manager.settimeout(60)
 found = {"answered": 0, "refused": [], "missing": 0, "byes": 0, "opened": 0}
 
 
@@ -46,11 +52,12 @@ def start():
 
     gateway = subprocess.Popen(
         ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0" "$@"'] + command,
-        stdout=subprocess.PIPE, preexec_fn=hand_over, close_fds=False, text=True)
+        env={**os.environ, "NOTIFY_SOCKET": "@" + manager.getsockname()[1:].decode()}, stdout=subprocess.PIPE, preexec_fn=hand_over, close_fds=False, text=True)
     for descriptor in spare:
         os.close(descriptor)
     line = gateway.stdout.readline()
     assert line.startswith("tidings ready") and ":%d" % address[1] in line, line
+    assert manager.recv(100) == b"READY=1"
     return gateway
 
 
@@ -141,8 +148,22 @@ async def between(moment):
         await asyncio.to_thread(subprocess.run, [program, moment], check=True)
 
 
+async def replace(gateway):
+    """Ends it and starts another, or has that done. Returns the other."""
+    if is_kept:
+        found["status"] = await asyncio.to_thread(subprocess.call, command[2:])
+        return None
+    await between("running")
+    begun = time.monotonic()
+    gateway.send_signal(signal.SIGTERM)
+    found["status"] = await asyncio.to_thread(gateway.wait, 120)
+    found["drain_seconds"] = round(time.monotonic() - begun, 2)
+    await between("stopped")
+    return await asyncio.to_thread(start)
+
+
 async def main():
-    first = start()
+    first = None if is_kept else start()
     tills = [Till() for _ in range(stream_count)]
     held = [asyncio.create_task(till.run()) for till in tills]
     await until(lambda: all(till.is_live for till in tills))
@@ -150,13 +171,7 @@ async def main():
     writing = asyncio.create_task(write())
     await until(lambda: found["answered"] > 50)
 
-    await between("running")
-    begun = time.monotonic()
-    first.send_signal(signal.SIGTERM)
-    found["status"] = await asyncio.to_thread(first.wait, 120)
-    found["drain_seconds"] = round(time.monotonic() - begun, 2)
-    await between("stopped")
-    second = await asyncio.to_thread(start)
+    second = await replace(first)
     answered = found["answered"]
     await until(lambda: found["answered"] > answered + 50 and all(till.is_live for till in tills))
 
@@ -166,8 +181,9 @@ async def main():
     await until(lambda: all(till.position >= head for till in tills))
     for task in load + held:
         task.cancel()
-    second.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(second.wait, 120)
+    if second:
+        second.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(second.wait, 120)
     found["refused_count"] = len(found["refused"])
     found["refused"] = found["refused"][:5]
     print(json.dumps(found))
