@@ -53,7 +53,7 @@ leaves() {
 } >said
 
 # Beside an application whose clock hung in Berlin: the hour of its summer, of its winter, and one it showed twice.
-sqlite3 app.db <<'SQL'
+sqlite3 app.db >>said <<'SQL'
 PRAGMA journal_mode = wal;
 CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT, at TEXT);
 INSERT INTO notes VALUES (1, 'é', '2026-07-01 12:00:00'), (2, 'ß', '2026-01-01 12:00:00'), (3, '🍞', '2026-10-25 02:30:00');
