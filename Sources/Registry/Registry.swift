@@ -9,7 +9,6 @@
 
 import CSQLite
 import Crypto
-import Dispatch
 public import Domain
 import Foundation
 import GRDB
@@ -72,7 +71,7 @@ public final class Registry {
         // with.
         let made = unsafe Glibc.open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
-        var configuration = Configuration.atUsualPriority
+        var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA journal_mode = WAL")
@@ -212,13 +211,4 @@ public final class Registry {
     public static let metrics: [any Metric] = [
         goodTokens, deaths, CredentialBook.checks, registrations, tickets, acknowledgements,
     ]
-}
-
-extension Configuration {
-    /// GRDB asks for more than the usual, which only root gets: everybody else has a line in the log.
-    static var atUsualPriority: Self {
-        var configuration = Self()
-        configuration.qos = .default
-        return configuration
-    }
 }

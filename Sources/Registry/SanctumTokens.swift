@@ -97,7 +97,7 @@ final class SanctumTokens {
         if let queue, found == identity { return queue }
         queue = nil
         dataVersion = nil
-        var configuration = Configuration.atUsualPriority
+        var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(1)
         let opened = try DatabaseQueue(path: layout.path, configuration: configuration)
@@ -109,7 +109,7 @@ final class SanctumTokens {
     /// Writes `last_used_at` into the application's table, if that was chosen.
     func keepUses(_ uses: [TokenID: Timestamp]) throws {
         guard layout.touches else { return }
-        var configuration = Configuration.atUsualPriority
+        var configuration = Configuration()
         configuration.busyMode = .timeout(1)
         configuration.prepareDatabase { db in
             // The application checkpoints its file, never we. sqlite.org/wal.html § "The WAL-Reset Bug"

@@ -11,7 +11,7 @@ public struct Shutouts: Sendable {
     /// - Parameter path: A file that a `Registry` has made.
     /// - Throws: The database's errors.
     public init(path: String) throws {
-        var configuration = Configuration.atUsualPriority
+        var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(1)
         queue = try DatabaseQueue(path: path, configuration: configuration)

@@ -90,7 +90,7 @@ public enum Backup {
 
     /// A copy that nobody else has open: closing it leaves one file.
     private static func open(_ path: String) throws -> DatabaseQueue {
-        var configuration = GRDB.Configuration.atUsualPriority
+        var configuration = GRDB.Configuration()
         configuration.foreignKeysEnabled = false
         do {
             return try DatabaseQueue(path: path, configuration: configuration)

@@ -6,7 +6,6 @@
 // the same family of faults. sqlite.org/wal.html § "The WAL-Reset Bug".
 
 import CSQLite
-import Dispatch
 public import GRDB
 
 /// What a connection is for.
@@ -41,7 +40,7 @@ public struct DatabaseFile: Hashable, Sendable {
     /// - Throws: `DatabaseError` when the file cannot be opened, or is not a database.
     public func open(_ role: ConnectionRole, busyMode: GRDB.Database.BusyMode? = nil) throws -> DatabaseQueue
     {
-        var configuration = GRDB.Configuration.atUsualPriority
+        var configuration = GRDB.Configuration()
         configuration.busyMode = busyMode ?? .timeout(busyTimeoutSeconds)
         configuration.foreignKeysEnabled = role != .reader
         configuration.prepareDatabase { [synchronousFull] db in
@@ -83,13 +82,4 @@ public struct DatabaseFile: Hashable, Sendable {
     /// Which file stands at the path now: device and inode. Nil: none. `stat` opens nothing: closing a
     /// descriptor of the database file would drop this process's POSIX locks on it.
     var identity: FileIdentity? { FileIdentity(path: path) }
-}
-
-extension GRDB.Configuration {
-    /// GRDB asks for more than the usual, which only root gets: everybody else has a line in the log.
-    static var atUsualPriority: Self {
-        var configuration = Self()
-        configuration.qos = .default
-        return configuration
-    }
 }
