@@ -2,6 +2,7 @@
 
 import Foundation
 import Testing
+import TidingsTesting
 
 @Suite struct BrowserTests {
     /// Of the hour that is counted.
@@ -9,8 +10,8 @@ import Testing
 
     @Test(arguments: ["chromium", "firefox"])
     func theTillKeepsItsPromisesIn(_ browser: String) throws {
-        let (status, output) = try run(
-            "env",
+        let (status, output) = try runToEnd(
+            "/usr/bin/env",
             ["TIDINGS_TEST_MINUTES=\(minutes)", Places.python, "scenarios.py", browser, Places.tidings],
             in: Places.here.appendingPathComponent("Browsers"))
         #expect(status == 0, "\(output.suffix(6_000))")
@@ -23,7 +24,7 @@ import Testing
     /// The operators' page. With a folder of pictures to look at: `Browsers/ops.py chromium TIDINGS FOLDER`.
     @Test(arguments: ["chromium", "firefox"])
     func anOperatorSeesWhoIsBehindAndDisconnectsItIn(_ browser: String) throws {
-        let (status, output) = try run(
+        let (status, output) = try runToEnd(
             Places.python, ["ops.py", browser, Places.tidings],
             in: Places.here.appendingPathComponent("Browsers"))
         #expect(status == 0, "\(output.suffix(3_000))")

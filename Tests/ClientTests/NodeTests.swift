@@ -2,6 +2,7 @@
 
 import Foundation
 import Testing
+import TidingsTesting
 
 @Suite struct NodeTests {
     @Test func theModuleKeepsItsPromisesUnderNode() throws {
@@ -9,7 +10,8 @@ import Testing
         let tests = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
             $0.hasSuffix(".test.js")
         }
-        let (status, output) = try run("node", ["--test"] + tests.sorted(), in: folder)
+        let (status, output) = try runToEnd(
+            "/usr/bin/env", ["node", "--test"] + tests.sorted(), in: folder)
         #expect(status == 0, "\(failures(output))")
     }
 

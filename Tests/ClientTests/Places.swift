@@ -1,4 +1,4 @@
-// Where things are, and other programs run to their end.
+// Where things are.
 
 import Foundation
 
@@ -17,19 +17,4 @@ enum Places {
         }
         return root.appendingPathComponent(".build/debug/tidings").path
     }()
-}
-
-/// Runs a program of the PATH. Returns its status and all it said.
-func run(_ program: String, _ arguments: [String], in folder: URL) throws -> (Int32, String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [program] + arguments
-    process.currentDirectoryURL = folder
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
 }

@@ -34,10 +34,10 @@ import TidingsTesting
         let process = Process()
         process.executableURL = python
         process.arguments = [folder.appendingPathComponent("Oracles/parser_oracles.py").path]
-        let (input, output) = (Pipe(), Pipe())
+        let (input, output) = (Pipe.unshared(), Pipe.unshared())
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let text = cases.map { $0.map { String(format: "%02x", $0) }.joined() + "\n" }.joined()
         let feeder = Thread {
             input.fileHandleForWriting.write(Data(text.utf8))

@@ -164,12 +164,12 @@ import TidingsTesting
         #expect(undisturbed > 3 << 20 && undisturbed < bound)
 
         let reader = Process()
-        let (input, output) = (Pipe(), Pipe())
+        let (input, output) = (Pipe.unshared(), Pipe.unshared())
         reader.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         reader.arguments = ["python3", "-c", Self.longRead, temporary.file.path]
         reader.standardInput = input
         reader.standardOutput = output
-        try reader.run()
+        try reader.start()
         #expect(!output.fileHandleForReading.availableData.isEmpty, "it said that it reads")
         #expect(try write(200) > 8 << 20)
         try input.fileHandleForWriting.close()

@@ -5,6 +5,7 @@ import Domain
 import Foundation
 import Registry
 import Testing
+import TidingsTesting
 
 @Suite struct SanctumTests {
     /// An application's database, and a registry that reads its tokens. On the test's own thread.
@@ -43,16 +44,10 @@ import Testing
 
         /// SQL as another program runs it: the `sqlite3` shell. Returns what it printed.
         @discardableResult static func shell(_ file: TemporaryFile, _ sql: String) throws -> String {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-            process.arguments = ["-bail", "-nullvalue", "NULL", file.path, sql]
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0, "\(sql)")
-            return text.trimmingCharacters(in: .newlines)
+            let (status, output) = try runToEnd(
+                "/usr/bin/sqlite3", ["-bail", "-nullvalue", "NULL", file.path, sql])
+            #expect(status == 0, "\(sql)\n\(output)")
+            return output.trimmingCharacters(in: .newlines)
         }
 
         @discardableResult func sql(_ statements: String) throws -> String {

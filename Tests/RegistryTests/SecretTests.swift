@@ -3,6 +3,7 @@
 import Domain
 import Foundation
 import Testing
+import TidingsTesting
 
 @testable import Registry
 
@@ -66,17 +67,12 @@ import Testing
     /// What the compiler made of it: straight on, whatever the bytes are. A jump, a call, a string
     /// instruction or a variable shift could take a time that depends on them.
     @Test func comparingTakesTheSameStepsWhateverTheBytes() throws {
-        let program = Process()
-        let output = Pipe()
-        program.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        program.arguments = [
-            "objdump", "-d", "--no-show-raw-insn",
-            "--disassemble=$s8Registry10SecretHashV7matchesySbACF", "/proc/\(getpid())/exe",
-        ]
-        program.standardOutput = output
-        try program.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        program.waitUntilExit()
+        let (_, text) = try runToEnd(
+            "/usr/bin/env",
+            [
+                "objdump", "-d", "--no-show-raw-insn",
+                "--disassemble=$s8Registry10SecretHashV7matchesySbACF", "/proc/\(getpid())/exe",
+            ])
         let steps = text.split(separator: "\n").compactMap { line -> Substring? in
             let columns = line.split(separator: "\t")
             return columns.count == 2 ? columns[1].split(separator: " ").first : nil

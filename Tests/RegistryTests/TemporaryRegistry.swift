@@ -7,6 +7,7 @@ import Lanes
 import Registry
 import Synchronization
 import Testing
+import TidingsTesting
 
 /// A clock that stands still. From any thread.
 final class HandClock: Sendable {
@@ -43,16 +44,9 @@ final class TemporaryFile: Sendable {
             db.commit()
             print(rows)
             """
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script, path, sql]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(sql)")
-        return text.trimmingCharacters(in: .newlines)
+        let (status, output) = try runToEnd("/usr/bin/env", ["python3", "-c", script, path, sql])
+        #expect(status == 0, "\(sql)\n\(output)")
+        return output.trimmingCharacters(in: .newlines)
     }
 }
 

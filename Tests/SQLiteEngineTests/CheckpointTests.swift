@@ -4,6 +4,7 @@
 import Foundation
 import SQLiteEngine
 import Testing
+import TidingsTesting
 
 @Suite struct CheckpointTests {
     @Test func constantWritersAndReadersDoNotLetTheFileGrow() throws {
@@ -12,9 +13,9 @@ import Testing
         let load = Process()
         load.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         load.arguments = ["python3", "-c", Self.load, fixture.path]
-        let input = Pipe()
+        let input = Pipe.unshared()
         load.standardInput = input
-        try load.run()
+        try load.start()
         defer {
             try? input.fileHandleForWriting.close()
             load.waitUntilExit()

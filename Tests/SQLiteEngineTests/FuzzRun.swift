@@ -3,6 +3,7 @@
 
 import Foundation
 import Testing
+import TidingsTesting
 
 /// Seeds one after another, until one finds a difference.
 enum FuzzRun {
@@ -52,15 +53,15 @@ enum FuzzRun {
 /// A Python writer that does one transaction for each line it is sent.
 final class StepWriter {
     private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    private let input = Pipe.unshared()
+    private let output = Pipe.unshared()
 
     init(script: String, arguments: [String]) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["python3", script] + arguments
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
     }
 
     /// False when it ended.

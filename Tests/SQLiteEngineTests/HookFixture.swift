@@ -7,6 +7,7 @@ import GRDB
 import SQLiteEngine
 import Settings
 import Testing
+import TidingsTesting
 
 /// A hooked shop database. Used by one test.
 final class HookFixture {
@@ -73,20 +74,9 @@ final class HookFixture {
     @discardableResult static func run(
         _ program: String, _ arguments: [String], input: String
     ) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let (standardInput, output) = (Pipe(), Pipe())
-        process.standardInput = standardInput
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        standardInput.fileHandleForWriting.write(Data(input.utf8))
-        try standardInput.fileHandleForWriting.close()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard process.terminationStatus == 0 else { throw WriterFailed(output: text) }
+        let (status, output) = try runToEnd(program, arguments, input: input)
+        let text = output.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard status == 0 else { throw WriterFailed(output: text) }
         return text
     }
 

@@ -54,7 +54,7 @@ import TidingsTesting
 
     private func php(_ daemon: Daemon, _ step: String) throws {
         let script = Daemon.writers.appendingPathComponent("laravel_shop.php").path
-        let (status, output) = try Daemon.run("/usr/bin/env", ["php", script, daemon.database, step])
+        let (status, output) = try runToEnd("/usr/bin/env", ["php", script, daemon.database, step])
         guard status == 0 else { throw SocketFailure(description: "php: \(output)") }
     }
 
@@ -149,7 +149,7 @@ import TidingsTesting
 
     private func timedWriter(_ daemon: Daemon, _ rows: Int) throws -> (Process, input: Pipe, output: Pipe) {
         let writer = Process()
-        let (input, output) = (Pipe(), Pipe())
+        let (input, output) = (Pipe.unshared(), Pipe.unshared())
         writer.standardInput = input
         writer.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         writer.arguments = [
@@ -157,7 +157,7 @@ import TidingsTesting
             "\(rows)",
         ]
         writer.standardOutput = output
-        try writer.run()
+        try writer.start()
         return (writer, input, output)
     }
 
@@ -166,9 +166,9 @@ import TidingsTesting
         let install = Process()
         install.executableURL = Daemon.executable
         install.arguments = ["hooks", "install"] + daemon.settings.flatMap { ["--set", $0] }
-        install.standardOutput = Pipe()
+        install.standardOutput = Pipe.unshared()
         let known = try journaled(daemon)
-        try install.run()
+        try install.start()
         let moved: Bool? = try waitFor(seconds: 60) {
             try !install.isRunning || journaled(daemon) > known + 300 ? true : nil
         }

@@ -118,14 +118,14 @@ private struct AttachedRound {
 
     private func writer(_ role: String, seconds: Double) throws -> (Process, Pipe) {
         let process = Process()
-        let output = Pipe()
+        let output = Pipe.unshared()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
             "python3", Daemon.writers.appendingPathComponent("stall_writer.py").path, daemon.database,
             "\(seed)", "\(seconds)", role,
         ]
         process.standardOutput = output
-        try process.run()
+        try process.start()
         return (process, output)
     }
 

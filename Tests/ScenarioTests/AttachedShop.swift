@@ -52,7 +52,7 @@ struct AttachedApplication: Sendable {
     /// Makes the file, in WAL mode, and the catalogue beside it.
     func make(in directory: URL) throws {
         try Data(catalogue.utf8).write(to: directory.appendingPathComponent("entities.yaml"))
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             "/usr/bin/sqlite3", ["-bail", directory.appendingPathComponent("shop.db").path],
             input: "PRAGMA journal_mode=WAL;\n" + schema)
         guard status == 0 else { throw SocketFailure(description: "sqlite3: \(output)") }

@@ -20,7 +20,7 @@ import TidingsTesting
         #expect(writer.isRunning, "it did not wait for the writer")
         writer.terminate()
         writer.waitUntilExit()
-        let (_, verdict) = try Daemon.run(
+        let (_, verdict) = try runToEnd(
             "/usr/bin/sqlite3",
             [
                 backup,
@@ -32,7 +32,7 @@ import TidingsTesting
                 """,
             ])
         #expect(verdict == "ok\n0\n1\n", "\(verdict)")
-        let (_, tokens) = try Daemon.run(
+        let (_, tokens) = try runToEnd(
             "/usr/bin/sqlite3", [backup + ".gateway", "SELECT count(*) > 0 FROM tidings_tokens"])
         #expect(tokens == "1\n")
         let left = try FileManager.default.contentsOfDirectory(atPath: shop.daemon.directory.path)
@@ -101,7 +101,7 @@ import TidingsTesting
         #expect(try fresh.next("change") != nil)
         #expect(try shop.daemon.sql("SELECT group_concat(name) FROM noted;") == ahead.epoch, "one, not two")
         // What was there is kept.
-        let (_, replaced) = try Daemon.run(
+        let (_, replaced) = try runToEnd(
             "/usr/bin/sqlite3", [shop.daemon.database + ".replaced", "SELECT count(*) FROM products"])
         #expect(replaced == "4\n")
     }
@@ -113,7 +113,7 @@ import TidingsTesting
         try Data(repeating: 0x41, count: 8_192).write(to: URL(fileURLWithPath: wrong))
         #expect(throws: SocketFailure.self) { try shop.daemon.tidings("restore", wrong) }
         try FileManager.default.removeItem(atPath: wrong)
-        _ = try Daemon.run("/usr/bin/sqlite3", [wrong, "CREATE TABLE t(a)"])
+        _ = try runToEnd("/usr/bin/sqlite3", [wrong, "CREATE TABLE t(a)"])
         #expect(throws: SocketFailure.self) { try shop.daemon.tidings("restore", wrong) }
         #expect(throws: SocketFailure.self) { try shop.daemon.tidings("restore", wrong + ".gone") }
         #expect(try shop.daemon.sql("SELECT name FROM products;") == "a")

@@ -8,7 +8,7 @@ import TidingsTesting
     private func rows(_ bench: String, _ options: [String]) throws -> [[String: Any]] {
         let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
             .path
-        let (status, output) = try Daemon.run(program, [bench] + options)
+        let (status, output) = try runToEnd(program, [bench] + options)
         try #require(status == 0, "\(output)")
         let line = try #require(output.split(separator: "\n").last, "\(output)")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
@@ -33,7 +33,7 @@ import TidingsTesting
     @Test func everyAttackIsPrintedWithItsFigures() throws {
         let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
             .path
-        let (status, output) = try Daemon.run(program, ["hostile", "--smoke"])
+        let (status, output) = try runToEnd(program, ["hostile", "--smoke"])
         try #require(status == 0, "\(output)")
         let rows = try output.split(separator: "\n").filter { $0.hasPrefix("{") }.map {
             try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any], "\($0)")

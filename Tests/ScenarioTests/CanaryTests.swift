@@ -56,7 +56,7 @@ import TidingsTesting
             hunt.keep("admin \(path)", try TillSocket.ask(port: daemon.adminPort, "GET", path, token: till))
         }
         for command in [["token", "list"], ["device", "list"], ["user", "list"], ["config", "show"]] {
-            let (_, output) = try Daemon.run(
+            let (_, output) = try runToEnd(
                 Daemon.executable.path, command + daemon.settings.flatMap { ["--set", $0] })
             hunt.texts.append((command.joined(separator: " "), output))
         }

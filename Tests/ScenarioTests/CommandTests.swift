@@ -8,7 +8,7 @@ import TidingsTesting
 @Suite struct CommandTests {
     /// Runs a command. Standard output and standard error together.
     private func run(_ arguments: [String], on daemon: Daemon? = nil) throws -> (Int32, String) {
-        try Daemon.run(
+        try runToEnd(
             Daemon.executable.path, arguments + (daemon?.settings ?? []).flatMap { ["--set", $0] })
     }
 
@@ -156,7 +156,7 @@ import TidingsTesting
                 + daemon.settings.flatMap { ["--set", $0] }
             // Nobody reads: a pipe would fill, and the demo would wait for ever.
             process.standardOutput = FileHandle.nullDevice
-            try process.run()
+            try process.start()
             return process
         }
         // Enough was sold and delivered, whatever the machine is doing besides.

@@ -54,7 +54,7 @@ import TidingsTesting
     /// What a bench printed for machines: one object a line, or its `rows`.
     private static func rows(_ arguments: [String]) throws -> [[String: Any]] {
         let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
-        let (status, output) = try Daemon.run(program.path, arguments)
+        let (status, output) = try runToEnd(program.path, arguments)
         try #require(status == 0, "\(output)")
         return try output.split(separator: "\n").filter { $0.hasPrefix("{") }.flatMap { line in
             let json = try #require(

@@ -76,7 +76,7 @@ import TidingsTesting
         _ = sleeper
     }
 
-    private static let canUnplug = (try? Daemon.run("/usr/bin/unshare", ["-n", "true"]))?.0 == 0
+    private static let canUnplug = (try? runToEnd("/usr/bin/unshare", ["-n", "true"]))?.0 == 0
 
     /// A till whose network is gone without a word, in a network namespace of its own.
     @Test(.enabled(if: canUnplug, "needs the right to make a network namespace"))
@@ -90,7 +90,7 @@ import TidingsTesting
                 "server.listen=127.0.0.1:0", "server.admin_listen=127.0.0.1:0", "stream.user_timeout=2s",
                 "stream.heartbeat=1s",
             ]
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             "/usr/bin/unshare",
             ["-n", script.path, Daemon.executable.path, shop.till] + settings.flatMap { ["--set", $0] })
         #expect(status == 0, "\(output)")
@@ -133,9 +133,9 @@ import TidingsTesting
             shop.daemon.database,
             "\(shop.business)",
         ]
-        let asks = Pipe()
+        let asks = Pipe.unshared()
         writer.standardInput = asks
-        try writer.run()
+        try writer.start()
         for number in 1...300 {
             asks.fileHandleForWriting.write(Data("\(number)\n".utf8))
             let change = try #require(try stream.next("change"), "commit \(number) was not seen")

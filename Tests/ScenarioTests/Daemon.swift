@@ -73,7 +73,7 @@ final class Daemon: Sendable {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tidings-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let (status, output) = try run(
+        let (status, output) = try runToEnd(
             executable.path,
             [
                 "init", "--set", "database.path=\(directory.path)/shop.db", "--set",
@@ -108,7 +108,7 @@ final class Daemon: Sendable {
 
     /// The same with a list of arguments.
     @discardableResult func tidings(arguments: [String]) throws -> String {
-        let (status, output) = try Self.run(
+        let (status, output) = try runToEnd(
             Self.executable.path, arguments + settings.flatMap { ["--set", $0] })
         guard status == 0 else { throw SocketFailure(description: "tidings \(arguments): \(output)") }
         return output
@@ -133,7 +133,7 @@ final class Daemon: Sendable {
             + (file.map { ["--config", $0] } ?? []) + (settings + listen).flatMap { ["--set", $0] }
         process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: true)
         process.standardError = process.standardOutput
-        try process.run()
+        try process.start()
         state.withLock {
             $0.pid = process.processIdentifier
             $0.process = process
@@ -192,27 +192,6 @@ final class Daemon: Sendable {
 
     // MARK: Other processes
 
-    /// Runs a program to its end.
-    static func run(_ program: String, _ arguments: [String], input: String? = nil) throws -> (Int32, String)
-    {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        if let input {
-            let pipe = Pipe()
-            process.standardInput = pipe
-            pipe.fileHandleForWriting.write(Data(input.utf8))
-            try pipe.fileHandleForWriting.close()
-        }
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
-    }
-
     /// SQL through the `sqlite3` shell. Returns what it printed.
     @discardableResult func sql(_ statements: String) throws -> String {
         try sql(statements, in: database)
@@ -224,7 +203,7 @@ final class Daemon: Sendable {
     }
 
     private func sql(_ statements: String, in file: String) throws -> String {
-        let (status, output) = try Self.run(
+        let (status, output) = try runToEnd(
             "/usr/bin/sqlite3", ["-bail", file],
             input: ".timeout 20000\nPRAGMA foreign_keys=ON;\n" + statements)
         guard status == 0 else { throw SocketFailure(description: "sqlite3: \(output)") }
@@ -245,8 +224,8 @@ final class Daemon: Sendable {
                 "\(seconds)",
             ]
             + businesses.map(String.init)
-        process.standardOutput = Pipe()
-        try process.run()
+        process.standardOutput = Pipe.unshared()
+        try process.start()
         return process
     }
 

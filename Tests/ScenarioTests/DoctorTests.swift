@@ -26,7 +26,7 @@ import TidingsTesting
         let command =
             program + [Daemon.executable.path, "doctor", "--json", "--pid", "\(daemon.pid)"] + more
             + daemon.settings.flatMap { ["--set", $0] } + ["--set", "limits.connections=500"]
-        let (status, output) = try Daemon.run("/usr/bin/env", command)
+        let (status, output) = try runToEnd("/usr/bin/env", command)
         let line = try #require(output.split(separator: "\n").last { $0.hasPrefix("{") }, "\(output)")
         return (status, try JSONDecoder().decode(Report.self, from: Data(line.utf8)))
     }

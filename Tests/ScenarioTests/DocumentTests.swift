@@ -57,7 +57,7 @@ import TidingsTesting
 
         func compare(_ document: String, least: Int) throws -> (Int32, String) {
             let code = try daemon.tidings("device", "enrol", "--business", "1", "--uses", "2")
-            return try Daemon.run(
+            return try runToEnd(
                 WireTests.python,
                 [
                     DocumentTests.script("documented_examples.py"), document, "\(least)", "\(daemon.port)",
@@ -66,7 +66,7 @@ import TidingsTesting
         }
 
         func type(_ document: Document) throws -> (Int32, String) {
-            try Daemon.run(
+            try runToEnd(
                 WireTests.python,
                 [
                     DocumentTests.script("documented_commands.py"), document.path, "\(document.blocks)",
@@ -109,7 +109,7 @@ import TidingsTesting
         let full = try shop.daemon.ask("GET", "/sync/full", token: shop.till)
         let token = try #require(full.json?["sync_token"] as? String)
         try shop.daemon.sql("UPDATE products SET price = '2.70' WHERE id = 17;")
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             "/usr/bin/env",
             [
                 "node", Self.script("documented_snippets.mjs"), document.path, "\(document.scripts)",

@@ -48,13 +48,13 @@ import TidingsTesting
         case "restore": try daemon.sql(".restore '\(backup)'")
         case "copy":
             try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE);")
-            _ = try Daemon.run("/bin/cp", [backup, daemon.database])
+            _ = try runToEnd("/bin/cp", [backup, daemon.database])
         default:
             try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE);")
             for suffix in ["-wal", "-shm"] {
                 try? FileManager.default.removeItem(atPath: daemon.database + suffix)
             }
-            _ = try Daemon.run("/bin/mv", [backup, daemon.database])
+            _ = try runToEnd("/bin/mv", [backup, daemon.database])
         }
         // Overtake what was served: position alone would say that all is well.
         try add(daemon, business.id, 12, "after")
@@ -84,13 +84,13 @@ import TidingsTesting
         _ = try #require(try stream.next("ready"))
         let copy = daemon.directory.appendingPathComponent("copy.db").path
         try daemon.sql("PRAGMA wal_checkpoint(TRUNCATE); VACUUM INTO '\(copy)';")
-        _ = try Daemon.run(
+        _ = try runToEnd(
             "/usr/bin/sqlite3",
             [copy, "INSERT INTO products(business_id,name) VALUES(\(business.id),'while nobody looked');"])
         for suffix in ["-wal", "-shm"] {
             try? FileManager.default.removeItem(atPath: daemon.database + suffix)
         }
-        _ = try Daemon.run("/bin/mv", [copy, daemon.database])
+        _ = try runToEnd("/bin/mv", [copy, daemon.database])
         let change = try #require(try stream.next("change", within: 15), "\(daemon.log().suffix(800))")
         #expect(change.list("products", "created").count == 1)
         #expect(try epoch(daemon, till) == before)

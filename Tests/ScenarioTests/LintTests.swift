@@ -30,16 +30,9 @@ import TidingsTesting
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).http")
         try answer.write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "exec \"$0\" --now <\"$1\"", Self.httplint, file.path]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return String(decoding: text, as: UTF8.self)
+        return try runToEnd(
+            "/bin/sh", ["-c", "exec \"$0\" --now <\"$1\"", Self.httplint, file.path]
+        ).output
     }
 
     @Test func nothingIsWrongWithWhatCachesKeep() throws {

@@ -23,7 +23,7 @@ import TidingsTesting
         let daemon = try Daemon()
         let path = try document(of: daemon)
         #expect(try daemon.ask("GET", "/openapi.json").body == Data(contentsOf: URL(fileURLWithPath: path)))
-        let (status, output) = try Daemon.run(Self.tool("openapi-spec-validator"), [path])
+        let (status, output) = try runToEnd(Self.tool("openapi-spec-validator"), [path])
         #expect(status == 0, "\(output.suffix(2_000))")
     }
 
@@ -73,7 +73,7 @@ import TidingsTesting
         try shop.product("Tea")
         let settings = WireTests.clients.appendingPathComponent("schemathesis.toml").path
         // It leaves files where it runs.
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             "/bin/sh",
             [
                 "-c", "cd \"$0\" && exec \"$@\"", shop.daemon.directory.path, Self.tool("st"),

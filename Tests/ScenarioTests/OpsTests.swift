@@ -125,7 +125,7 @@ import TidingsTesting
         daemon.terminate()
         let script = WireTests.clients.appendingPathComponent("hand_over.py").path
         let streams = Int(ProcessInfo.processInfo.environment["TIDINGS_TEST_HAND_OVER_STREAMS"] ?? "") ?? 40
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             "/usr/bin/env",
             [
                 "python3", script, daemon.database, "\(business.id)", business.token, "\(streams)",
@@ -302,11 +302,11 @@ import TidingsTesting
             ["check", "rules", "config/prometheus/alerts.yml"],
             ["test", "rules", "config/prometheus/alerts_test.yml"],
         ] {
-            let (status, output) = try Daemon.run(
+            let (status, output) = try runToEnd(
                 "/usr/bin/env", ["-C", root.path, "promtool"] + arguments)
             #expect(status == 0, "\(output)")
         }
-        let (status, output) = try Daemon.run("/usr/bin/promtool", ["check", "metrics"], input: page)
+        let (status, output) = try runToEnd("/usr/bin/promtool", ["check", "metrics"], input: page)
         #expect(status == 0 && output.isEmpty, "\(output)")
     }
 }

@@ -26,7 +26,7 @@ import TidingsTesting
         let daemon = try Daemon(["stream.heartbeat=1s", "server.trusted_proxies=127.0.0.1"])
         let business = try daemon.newBusiness()
         let till = try daemon.register("till", by: business.token)
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             "/usr/bin/python3",
             [
                 WireTests.clients.appendingPathComponent("proxies.py").path, proxy, "\(daemon.port)",

@@ -225,10 +225,10 @@ import TidingsTesting
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["gzip", "-dc"]
-        let (input, output) = (Pipe(), Pipe())
+        let (input, output) = (Pipe.unshared(), Pipe.unshared())
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let feeding = Thread {
             input.fileHandleForWriting.write(bytes)
             try? input.fileHandleForWriting.close()

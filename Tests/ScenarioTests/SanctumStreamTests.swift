@@ -17,7 +17,7 @@ import TidingsTesting
 
     /// A token as `createToken` makes it; the application's database is the one whose changes are told.
     private func createToken(_ daemon: Daemon, business: Int, secret: String) throws -> String {
-        let (_, digest) = try Daemon.run("/usr/bin/env", ["sha256sum"], input: secret)
+        let (_, digest) = try runToEnd("/usr/bin/env", ["sha256sum"], input: secret)
         let hash = digest.prefix(64)
         let id = try daemon.sql(
             """

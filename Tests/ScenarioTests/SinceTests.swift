@@ -45,7 +45,7 @@ import TidingsTesting
             "python3", Daemon.writers.appendingPathComponent("slow_commit.py").path, shop.daemon.database,
             "\(shop.business)", "3",
         ]
-        try slow.run()
+        try slow.start()
         while slow.isRunning {
             try till.poll(shop.daemon, token: shop.till)
             usleep(50_000)
@@ -67,7 +67,7 @@ import TidingsTesting
         let seen = try waitFor(seconds: 30) { () -> Bool? in
             try shop.product("tick")
             try till.poll(shop.daemon, token: shop.till)
-            return try Daemon.run(
+            return try runToEnd(
                 "/usr/bin/sqlite3",
                 [shop.daemon.directory.path + "/gateway.db", "SELECT count(*) > 3 FROM tidings_observations"]
             ).1.hasPrefix("1") && till.fulls == 0 ? true : nil

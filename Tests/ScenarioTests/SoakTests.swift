@@ -2,13 +2,14 @@
 
 import Foundation
 import Testing
+import TidingsTesting
 
 @Suite struct SoakTests {
     private static let folder = Daemon.writers.deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("Soak")
 
     private func python(_ program: String, _ arguments: String...) throws -> (status: Int32, output: String) {
-        try Daemon.run(
+        try runToEnd(
             "/usr/bin/env",
             ["python3", "-B", Self.folder.appendingPathComponent(program).path] + arguments)
     }

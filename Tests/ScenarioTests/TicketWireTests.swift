@@ -147,7 +147,7 @@ import TidingsTesting
 
         private static func freePort() throws -> UInt16 {
             // The kernel does not give an ephemeral port again soon; it is bound a moment later.
-            let (status, output) = try Daemon.run(
+            let (status, output) = try runToEnd(
                 "/usr/bin/env",
                 [
                     "python3", "-c",
@@ -228,9 +228,9 @@ private final class Tabs: Sendable {
             WireTests.clients.appendingPathComponent("browser_tabs.py").path, "\(pagePort)", "150",
             String(decoding: try JSONEncoder().encode(tabs), as: UTF8.self),
         ]
-        let output = Pipe()
+        let output = Pipe.unshared()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let handle = output.fileHandleForReading
         Thread.detachNewThread { [weak self] in
             var rest = Data()

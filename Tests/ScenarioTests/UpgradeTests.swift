@@ -43,7 +43,7 @@ import TidingsTesting
         let daemon = try Daemon()
         #expect(daemon.terminate() == 0)
         try daemon.sql("PRAGMA user_version=99;")
-        let (status, complaint) = try Daemon.run(
+        let (status, complaint) = try runToEnd(
             "/usr/bin/env",
             ["timeout", "20", Daemon.executable.path, "serve"] + daemon.settings.flatMap { ["--set", $0] })
         #expect(status == 1)

@@ -87,7 +87,7 @@ private struct SmallDisk {
     }
 
     private static func shell(_ script: String, _ path: String) throws {
-        let (status, output) = try Daemon.run("/bin/sh", ["-c", script, path])
+        let (status, output) = try runToEnd("/bin/sh", ["-c", script, path])
         guard status == 0 else { throw SocketFailure(description: output) }
     }
 }

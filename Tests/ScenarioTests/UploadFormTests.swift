@@ -207,15 +207,15 @@ import TidingsTesting
 /// Another program that holds the write lock. Used by one thread.
 final class WriteLock {
     private let process = Process()
-    private let input = Pipe()
+    private let input = Pipe.unshared()
 
     init(_ daemon: Daemon) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
         process.arguments = ["-bail", daemon.database]
         process.standardInput = input
-        let output = Pipe()
+        let output = Pipe.unshared()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         input.fileHandleForWriting.write(Data(".timeout 20000\nBEGIN IMMEDIATE;\nSELECT 'locked';\n".utf8))
         _ = output.fileHandleForReading.availableData
     }

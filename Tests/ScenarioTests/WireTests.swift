@@ -42,7 +42,7 @@ import TidingsTesting
     private func read(
         _ client: String, _ daemon: Daemon, _ token: String, last: String, count: Int
     ) throws -> [Understood] {
-        let (status, output) = try Daemon.run(
+        let (status, output) = try runToEnd(
             Self.python,
             [
                 Self.clients.appendingPathComponent("read_events.py").path, client,
@@ -176,9 +176,9 @@ private final class Browser: Sendable {
         process.arguments = [
             WireTests.clients.appendingPathComponent("browser_watch.py").path, url, "\(seconds)",
         ]
-        let output = Pipe()
+        let output = Pipe.unshared()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let handle = output.fileHandleForReading
         Thread.detachNewThread { [weak self] in
             var rest = Data()
