@@ -123,7 +123,7 @@ final class NchanRig: Rig {
 
     init(_ layout: Layout) throws {
         directory = try temporaryDirectory()
-        port = try Self.freePort()
+        port = try ownPort()
         let configuration = directory.appendingPathComponent("nginx.conf")
         let files = getrlimitOpenFiles()
         try """
@@ -175,23 +175,6 @@ final class NchanRig: Rig {
     }
 
     func publish(_ publishing: Publishing) throws -> Child { try post(publishing, to: port, isFrame: false) }
-
-    /// A port that nobody has now.
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let failed = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, length) != 0 || getsockname(descriptor, $0, &length) != 0
-            }
-        }
-        guard !failed else { throw SocketFailure(description: "no free port: errno \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
-    }
 }
 
 // MARK: Common

@@ -11,6 +11,8 @@ import TidingsTesting
 final class Daemon: Sendable {
     let directory: URL
     let settings: [String]
+    let port: UInt16
+    let adminPort: UInt16
     private let file: String?
     private let descriptors: Int?
     private let state = Mutex<State>(State())
@@ -18,12 +20,8 @@ final class Daemon: Sendable {
     private struct State {
         var process: Process?
         var pid: pid_t = 0
-        var port: UInt16 = 0
-        var adminPort: UInt16 = 0
     }
 
-    var port: UInt16 { state.withLock { $0.port } }
-    var adminPort: UInt16 { state.withLock { $0.adminPort } }
     var pid: Int32 { state.withLock { $0.pid } }
     var database: String { directory.appendingPathComponent("shop.db").path }
     private var logPath: String { directory.appendingPathComponent("serve.log").path }
@@ -38,6 +36,7 @@ final class Daemon: Sendable {
         _ more: [String] = [], descriptors: Int? = nil, attachedTo application: AttachedApplication? = nil
     ) throws {
         self.descriptors = descriptors
+        (port, adminPort) = (try ownPort(), try ownPort())
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tidings-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -114,14 +113,10 @@ final class Daemon: Sendable {
         return output
     }
 
-    /// Starts the gateway and waits until it is ready.
-    ///
-    /// - Parameter keepingPorts: On the same addresses as before.
-    func start(keepingPorts: Bool = false) throws {
-        let ports = state.withLock { ($0.port, $0.adminPort) }
+    /// Starts the gateway, on the same addresses each time, and waits until it is ready.
+    func start() throws {
         let listen = [
-            "server.listen=127.0.0.1:\(keepingPorts ? ports.0 : 0)",
-            "server.admin_listen=127.0.0.1:\(keepingPorts ? ports.1 : 0)",
+            "server.listen=127.0.0.1:\(port)", "server.admin_listen=127.0.0.1:\(adminPort)",
         ]
         let output = unsafe open(logPath, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0o600)
         let offset = (try? Data(contentsOf: URL(fileURLWithPath: logPath)).count) ?? 0
@@ -138,23 +133,17 @@ final class Daemon: Sendable {
             $0.pid = process.processIdentifier
             $0.process = process
         }
-        let ready = waitFor(seconds: 30) { Self.readyLine(self.logPath, after: offset) }
-        guard let ready else { throw SocketFailure(description: "not ready: \(log())") }
-        state.withLock { ($0.port, $0.adminPort) = ready }
+        let isReady = waitFor(seconds: 30) { Self.saysReady(self.logPath, after: offset) ? true : nil }
+        guard isReady == true else { throw SocketFailure(description: "not ready: \(log())") }
     }
 
-    private static func readyLine(_ path: String, after offset: Int) -> (UInt16, UInt16)? {
+    private static func saysReady(_ path: String, after offset: Int) -> Bool {
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)), data.count > offset else {
-            return nil
+            return false
         }
-        for line in String(decoding: data[offset...], as: UTF8.self).split(separator: "\n")
-        where line.hasPrefix("tidings ready ") {
-            let ports = line.split(separator: " ").compactMap { word in
-                word.hasPrefix("http://") ? word.split(separator: ":").last.flatMap { UInt16($0) } : nil
-            }
-            if ports.count == 2 { return (ports[0], ports[1]) }
+        return String(decoding: data[offset...], as: UTF8.self).split(separator: "\n").contains {
+            $0.hasPrefix("tidings ready ")
         }
-        return nil
     }
 
     /// The most memory it has had so far (VmHWM), in KiB.

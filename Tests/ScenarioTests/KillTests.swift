@@ -34,7 +34,7 @@ import TidingsTesting
             if kill % 2 == 0 { Foundation.kill(writer.processIdentifier, SIGKILL) }
             writer.waitUntilExit()
             let start = Date()
-            try daemon.start(keepingPorts: true)
+            try daemon.start()
             times.append(try firstEvent(daemon, token, business.id).timeIntervalSince(start))
             try till.finish()
             #expect(till.till.violations.isEmpty, "after kill \(kill): \(till.till.violations.prefix(5))")

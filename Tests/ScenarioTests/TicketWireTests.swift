@@ -134,7 +134,7 @@ import TidingsTesting
         let tills: [String]
 
         init(_ settings: [String]) throws {
-            pagePort = try Self.freePort()
+            pagePort = try ownPort()
             daemon = try Daemon(
                 [
                     "stream.lifetime=2s", "stream.retry_base=200ms", "stream.retry_jitter=100ms",
@@ -143,18 +143,6 @@ import TidingsTesting
             let daemon = daemon
             businesses = try (0..<2).map { _ in try daemon.newBusiness() }
             tills = try businesses.enumerated().map { try daemon.register("till-\($0)", by: $1.token) }
-        }
-
-        private static func freePort() throws -> UInt16 {
-            // The kernel does not give an ephemeral port again soon; it is bound a moment later.
-            let (status, output) = try runToEnd(
-                "/usr/bin/env",
-                [
-                    "python3", "-c",
-                    "import socket; print(socket.create_server(('127.0.0.1', 0)).getsockname()[1])",
-                ])
-            #expect(status == 0)
-            return try #require(UInt16(output.trimmingCharacters(in: .whitespacesAndNewlines)))
         }
 
         /// Tabs of the first device twice and of the second once.

@@ -72,7 +72,7 @@ private struct SmallDisk {
         try Self.shell(
             "cp -a \"$0\" \"$0.kept\" && mount -t tmpfs -o size=\(mebibytes)m tmpfs \"$0\" "
                 + "&& cp -a \"$0.kept/.\" \"$0\" && rm -r \"$0.kept\"", path)
-        try daemon.start(keepingPorts: true)
+        try daemon.start()
     }
 
     /// Not a byte is left.

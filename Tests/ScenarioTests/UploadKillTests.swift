@@ -32,7 +32,7 @@ import TidingsTesting
             let size = Int.random(in: 1...queue.count, using: &random)
             let before = try sales(till)
             let isAnswered = try sendAndKill(till, Array(queue.prefix(size).joined()), delay: kill)
-            try till.daemon.start(keepingPorts: true)
+            try till.daemon.start()
             if !isAnswered, try sales(till) > before { unanswered += 1 }
             if kill % 3 == 2 || kill >= Self.kills - 1 {
                 // In one batch after all, or one by one.

@@ -178,7 +178,7 @@ final class UploadRound {
             body: Data(body(groups, isAtomic: isAtomic).utf8))
         usleep(UInt32.random(in: 0...20_000, using: &random))
         daemon.kill()
-        try daemon.start(keepingPorts: true)
+        try daemon.start()
         counts.crashes += 1
         var after = model
         let statuses = after.apply(groups, by: uploader.device, isAtomic: isAtomic)

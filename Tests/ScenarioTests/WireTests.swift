@@ -82,7 +82,7 @@ import TidingsTesting
         #expect(second.last?.name == "after the cut")
         daemon.kill()
         try insert(daemon, business.id, ["while it was down"])
-        try daemon.start(keepingPorts: true)
+        try daemon.start()
         let third = try read(client, daemon, token, last: try #require(second.last?.id), count: 1)
         #expect(third.last?.name == "while it was down")
     }
@@ -119,7 +119,7 @@ import TidingsTesting
         #expect(shows("after a clean end"))
         daemon.kill()
         try insert(daemon, business.id, ["while it was down"])
-        try daemon.start(keepingPorts: true)
+        try daemon.start()
         #expect(shows("while it was down"))
         try insert(daemon, business.id, ["after the restart"])
         #expect(shows("after the restart"))
