@@ -119,6 +119,8 @@ let package = Package(
             dependencies: ["Lanes", "Domain", "HTTP"],
             swiftSettings: house),
 
+        .target(name: "TestThreads", path: "Tests/TestThreads", swiftSettings: house),
+
         // Programs that time things; the tests only see that they run.
         .executableTarget(
             name: "tidings-load",
@@ -143,7 +145,7 @@ let package = Package(
             name: "LanesTests", dependencies: ["Lanes", "TidingsTesting"], swiftSettings: house),
         .testTarget(
             name: "EventsTests",
-            dependencies: ["Events", "Lanes", "Domain", "TidingsTesting"],
+            dependencies: ["Events", "Lanes", "Domain", "TestThreads", "TidingsTesting"],
             swiftSettings: house),
         .testTarget(
             name: "JournalTests",
@@ -152,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "SQLiteEngineTests",
             dependencies: [
-                "SQLiteEngine", "Journal", "Domain", "Lanes", "Settings", "TidingsTesting",
+                "SQLiteEngine", "Journal", "Domain", "Lanes", "Settings", "TestThreads", "TidingsTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             exclude: ["Writers"],
@@ -164,7 +166,7 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "HTTP", "Domain", "Lanes", "TidingsTesting",
+                "HTTP", "Domain", "Lanes", "TestThreads", "TidingsTesting",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             exclude: ["Oracles"],
@@ -172,7 +174,7 @@ let package = Package(
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "Domain"], swiftSettings: house),
         .testTarget(
             name: "RegistryTests",
-            dependencies: ["Registry", "Domain", "Lanes", "TidingsTesting"],
+            dependencies: ["Registry", "Domain", "Lanes", "TestThreads", "TidingsTesting"],
             swiftSettings: house),
         .testTarget(
             name: "GatewayTests",
@@ -184,13 +186,14 @@ let package = Package(
         .testTarget(
             name: "ScenarioTests",
             dependencies: [
-                "Domain", "Settings", "TidingsTesting", "tidings", "tidings-bench", "tidings-load",
+                "Domain", "Settings", "TestThreads", "TidingsTesting", "tidings", "tidings-bench",
+                "tidings-load",
             ],
             exclude: ["Writers", "Clients", "thresholds.json"],
             swiftSettings: house),
         .testTarget(
             name: "ClientTests",
-            dependencies: ["Settings", "TidingsTesting", "tidings"],
+            dependencies: ["Settings", "TestThreads", "TidingsTesting", "tidings"],
             exclude: ["Node", "Browsers"],
             swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),

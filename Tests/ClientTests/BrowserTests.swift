@@ -1,10 +1,11 @@
 // The client and the demo till in real browsers, against the real gateway. The scenarios are in Browsers/.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct BrowserTests {
+@Suite(.waits) struct BrowserTests {
     /// Of the hour that is counted.
     private var minutes: String { ProcessInfo.processInfo.environment["TIDINGS_TEST_MINUTES"] ?? "20" }
 

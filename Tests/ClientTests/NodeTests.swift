@@ -1,10 +1,11 @@
 // tidings.js outside of a browser: its parts, and the whole against a gateway that misbehaves.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct NodeTests {
+@Suite(.waits) struct NodeTests {
     @Test func theModuleKeepsItsPromisesUnderNode() throws {
         let folder = Places.here.appendingPathComponent("Node")
         let tests = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {

@@ -4,10 +4,11 @@ import Events
 import Foundation
 import Lanes
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct EventLoopTests {
+@Suite(.waits) struct EventLoopTests {
     @Test func everyPostersWorkRunsInItsOrderOnTheLoopsThread() {
         let loop = EventLoop(name: "test")
         defer { loop.stop() }

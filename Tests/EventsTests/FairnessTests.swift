@@ -3,9 +3,10 @@
 import Events
 import Lanes
 import Synchronization
+import TestThreads
 import Testing
 
-@Suite struct FairnessTests {
+@Suite(.waits) struct FairnessTests {
     /// Work that posts itself until it is told to stop. Lives on its loop.
     private final class Chain {
         var isOver = false

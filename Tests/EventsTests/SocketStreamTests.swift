@@ -6,10 +6,11 @@ import Events
 import Foundation
 import Lanes
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SocketStreamTests {
+@Suite(.waits) struct SocketStreamTests {
     @Test func bytesArriveAndGoOut() throws {
         let server = try Server { Echo(stream: $0) }
         let till = try TillSocket(port: server.port)

@@ -4,10 +4,11 @@ import Events
 import Foundation
 import Glibc
 import Lanes
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SocketTests {
+@Suite(.waits) struct SocketTests {
     @Test func bytesGoBothWays() throws {
         let server = try Listening { peer, text in
             if text != "open" { _ = peer.send("you said \(text)") }

@@ -6,10 +6,11 @@
 
 import Foundation
 import HTTP
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct DifferentialTests {
+@Suite(.waits) struct DifferentialTests {
     /// What a parser made of one request, as far as all of them tell.
     struct Taken: Hashable {
         let method: String

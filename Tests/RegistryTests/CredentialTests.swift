@@ -2,11 +2,12 @@
 
 import Domain
 import Synchronization
+import TestThreads
 import Testing
 
 @testable import Registry
 
-@Suite struct CredentialTests {
+@Suite(.waits) struct CredentialTests {
     /// What threads tell each other.
     private final class Seen: Sendable {
         /// The death of token 8.

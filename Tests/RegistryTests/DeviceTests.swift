@@ -3,9 +3,10 @@
 
 import Domain
 import Registry
+import TestThreads
 import Testing
 
-@Suite struct DeviceTests {
+@Suite(.waits) struct DeviceTests {
     private let shop = TemporaryRegistry.shop
     private let other = TemporaryRegistry.other
 

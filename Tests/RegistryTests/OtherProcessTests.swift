@@ -6,10 +6,11 @@ import Foundation
 import Glibc
 import Lanes
 import Registry
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct OtherProcessTests {
+@Suite(.waits) struct OtherProcessTests {
     private struct Death {
         let tokens: Set<TokenID>
         let at: ContinuousClock.Instant

@@ -4,10 +4,11 @@
 import Domain
 import Foundation
 import Registry
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SanctumTests {
+@Suite(.waits) struct SanctumTests {
     /// An application's database, and a registry that reads its tokens. On the test's own thread.
     final class Application {
         let file: TemporaryFile

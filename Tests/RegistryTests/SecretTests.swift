@@ -2,12 +2,13 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
 @testable import Registry
 
-@Suite struct SecretTests {
+@Suite(.waits) struct SecretTests {
     @Test func aSecretIsFortyCharactersAndTheirChecksum() {
         for _ in 0..<200 {
             let text = Secret.random().revealed
@@ -87,7 +88,7 @@ import TidingsTesting
     }
 }
 
-@Suite struct AbilitiesTests {
+@Suite(.waits) struct AbilitiesTests {
     private let products = EntityName("products")
     private let sales = EntityName("sales")
 

@@ -3,9 +3,10 @@
 
 import Domain
 import Registry
+import TestThreads
 import Testing
 
-@Suite struct TicketTests {
+@Suite(.waits) struct TicketTests {
     private struct Honoured {
         let token: TokenID
         let cookieName: String

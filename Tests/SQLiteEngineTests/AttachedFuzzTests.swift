@@ -4,9 +4,10 @@
 //     TIDINGS_TEST_SEED=17 swift test --filter AttachedFuzz                 one seed again
 
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct AttachedFuzzTests {
+@Suite(.waits) struct AttachedFuzzTests {
     @Test func randomTransactionsLeaveNoDifference() throws {
         try FuzzRun.everySeed(writing: "attached_fuzz.py") {
             let fixture = try AttachedFixture()

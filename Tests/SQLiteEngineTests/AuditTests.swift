@@ -4,9 +4,10 @@ import Domain
 import Foundation
 import GRDB
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct AuditTests {
+@Suite(.waits) struct AuditTests {
     /// The catalogue of the fixture without its `replace` keys: nobody told of them.
     static let undeclared = AttachedFixture.yaml
         .replacingOccurrences(of: "    replace: [[barcode]]\n", with: "")

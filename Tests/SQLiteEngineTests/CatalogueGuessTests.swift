@@ -5,9 +5,10 @@ import Foundation
 import GRDB
 import SQLiteEngine
 import Settings
+import TestThreads
 import Testing
 
-@Suite struct CatalogueGuessTests {
+@Suite(.waits) struct CatalogueGuessTests {
     /// As a Laravel application's migrations leave it.
     static let laravel = """
         CREATE TABLE migrations(id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, migration VARCHAR NOT NULL, batch INTEGER NOT NULL);

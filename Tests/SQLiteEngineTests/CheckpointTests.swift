@@ -3,10 +3,11 @@
 
 import Foundation
 import SQLiteEngine
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct CheckpointTests {
+@Suite(.waits) struct CheckpointTests {
     @Test func constantWritersAndReadersDoNotLetTheFileGrow() throws {
         let fixture = try HookFixture()
         try fixture.write("CREATE TABLE filler(id INTEGER PRIMARY KEY, text);")

@@ -4,9 +4,10 @@
 import Domain
 import Foundation
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct ForeignTriggerTests {
+@Suite(.waits) struct ForeignTriggerTests {
     /// They write again the row that was just written.
     static let triggers = """
         CREATE TRIGGER app_assign AFTER INSERT ON things WHEN NEW.owner IS NOT NULL BEGIN

@@ -5,9 +5,10 @@ import Foundation
 import Journal
 import Lanes
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct HistoryTests {
+@Suite(.waits) struct HistoryTests {
     private let ledger = TotalsLedger(
         TotalsLedger.Book(at: Head(epoch: Epoch(0), seq: .zero, nonce: .none)))
 

@@ -5,9 +5,10 @@ import Domain
 import Foundation
 import GRDB
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct HookTests {
+@Suite(.waits) struct HookTests {
     typealias Case = (name: String, sql: String)
 
     /// What is there before each case.

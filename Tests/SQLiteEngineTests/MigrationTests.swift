@@ -5,9 +5,10 @@ import Domain
 import Foundation
 import GRDB
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct MigrationTests {
+@Suite(.waits) struct MigrationTests {
     /// As Laravel's and Django's migrations rebuild a table.
     static func rebuild(_ table: String, columns: String, copying: String) -> String {
         """

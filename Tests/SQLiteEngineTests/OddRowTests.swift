@@ -4,9 +4,10 @@
 import Domain
 import Foundation
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct OddRowTests {
+@Suite(.waits) struct OddRowTests {
     private static let of1 = BusinessID(1)
 
     /// Legal beside a primary key that is no alias of rowid, and no key.

@@ -4,9 +4,10 @@ import Domain
 import Foundation
 import Journal
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct PurgerTests {
+@Suite(.waits) struct PurgerTests {
     /// SQLite sorts them between the others: a real behind integers, ill-formed text among texts.
     @Test func aBusinessThatIsNoKeyHoldsNobodysTombstonesBack() throws {
         let application = try OddApplication()

@@ -13,9 +13,10 @@ import GRDB
 import Journal
 import Lanes
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct RetentionModelTests {
+@Suite(.waits) struct RetentionModelTests {
     @Test func noProtectedDeviceIsRefusedAndNoGhostSurvives() throws {
         let environment = ProcessInfo.processInfo.environment
         let rounds = (environment["TIDINGS_TEST_ROUNDS"].flatMap { Int($0) } ?? 12)

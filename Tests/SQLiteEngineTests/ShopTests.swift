@@ -5,9 +5,10 @@ import Domain
 import Foundation
 import GRDB
 import SQLiteEngine
+import TestThreads
 import Testing
 
-@Suite struct ShopTests {
+@Suite(.waits) struct ShopTests {
     /// Stock that is not opening + purchased − sold, in thousandths.
     static let wrongStock = """
         WITH moved(variant_id, warehouse_id, q) AS (

@@ -8,9 +8,10 @@ import Journal
 import Lanes
 import SQLiteEngine
 import Synchronization
+import TestThreads
 import Testing
 
-@Suite struct UploadMemoryTests {
+@Suite(.waits) struct UploadMemoryTests {
     private static let day: Int64 = 86_400_000_000
 
     /// A clock that is set by hand. From any thread.

@@ -3,10 +3,11 @@
 
 import Foundation
 import Glibc
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct AttachTests {
+@Suite(.waits) struct AttachTests {
     /// As Laravel's migrations make it, with what this shop's people would write into the catalogue.
     static let laravel = AttachedApplication(
         schema: """

@@ -9,10 +9,11 @@
 import Domain
 import Foundation
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct AttachedModelTests {
+@Suite(.waits) struct AttachedModelTests {
     @Test func copiesEqualTheTablesThroughMigrations() throws {
         let environment = ProcessInfo.processInfo.environment
         let rounds = environment["TIDINGS_TEST_ROUNDS"].flatMap { Int($0) } ?? 6

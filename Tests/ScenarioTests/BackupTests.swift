@@ -2,10 +2,11 @@
 // aloud to everybody, and everybody converges.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct BackupTests {
+@Suite(.waits) struct BackupTests {
     typealias Shop = StreamTests.Shop
 
     @Test func aBackupIsOneMomentOfABusyShop() throws {

@@ -1,10 +1,11 @@
 // Every bench in small, so that none rots: everything published arrives. Never a time.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct BenchSmokeTests {
+@Suite(.waits) struct BenchSmokeTests {
     private func rows(_ bench: String, _ options: [String]) throws -> [[String: Any]] {
         let program = Daemon.executable.deletingLastPathComponent().appendingPathComponent("tidings-bench")
             .path

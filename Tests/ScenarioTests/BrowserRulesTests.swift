@@ -1,10 +1,11 @@
 // What pages of other origins may do, and what a running gateway writes down of everybody's secrets: nothing.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct BrowserRulesTests {
+@Suite(.waits) struct BrowserRulesTests {
     typealias Shop = StreamTests.Shop
     static let origin = "https://pos.example"
 

@@ -3,10 +3,11 @@
 // metric, no answer but the one that hands them out, and no page of the admin listener.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct CanaryTests {
+@Suite(.waits) struct CanaryTests {
     /// What is looked for, and everything in which it is.
     private struct Hunt {
         private(set) var canaries: [String] = []

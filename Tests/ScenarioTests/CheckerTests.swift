@@ -3,10 +3,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct CheckerTests {
+@Suite(.waits) struct CheckerTests {
     static let scope = Scope(business: BusinessID(1), entities: EntitySet(bits: 2))
     static let epoch = Epoch(7)
 

@@ -2,10 +2,11 @@
 // always adds up.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct CommandTests {
+@Suite(.waits) struct CommandTests {
     /// Runs a command. Standard output and standard error together.
     private func run(_ arguments: [String], on daemon: Daemon? = nil) throws -> (Int32, String) {
         try runToEnd(

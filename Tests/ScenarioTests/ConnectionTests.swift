@@ -1,10 +1,11 @@
 // HTTP over real sockets: what a connection may do, in which order it is answered, and how long it may take.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct ConnectionTests {
+@Suite(.waits) struct ConnectionTests {
     typealias Shop = StreamTests.Shop
 
     /// Has the whole answer as it is on the wire, to the end of the connection.

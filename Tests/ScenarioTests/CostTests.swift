@@ -4,10 +4,11 @@
 // memory`). The limits are in thresholds.json; raising one needs a reason in its commit.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct CostTests {
+@Suite(.waits) struct CostTests {
     private static let canCount = FileManager.default.isExecutableFile(atPath: "/usr/bin/valgrind")
     private static let canTrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")
 

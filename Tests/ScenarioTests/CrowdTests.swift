@@ -2,10 +2,11 @@
 // word, downloads larger than the memory they may take, commits that nothing follows.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct CrowdTests {
+@Suite(.waits) struct CrowdTests {
     typealias Shop = StreamTests.Shop
 
     /// The entity sets beyond those with a tail of their own are cut from the whole tail: same events, same

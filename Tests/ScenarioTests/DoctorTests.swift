@@ -1,10 +1,11 @@
 // The doctor: finds what is wrong, and nothing where nothing is.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct DoctorTests {
+@Suite(.waits) struct DoctorTests {
     private struct Report: Decodable {
         struct Finding: Decodable {
             let check: String

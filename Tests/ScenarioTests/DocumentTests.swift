@@ -2,10 +2,11 @@
 // is sent, typed, checked or run, beside a gateway with the demo shop they were written with.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct DocumentTests {
+@Suite(.waits) struct DocumentTests {
     /// A document, and how many examples it has of each kind at least.
     struct Document: Sendable, CustomStringConvertible {
         let name: String

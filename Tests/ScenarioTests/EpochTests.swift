@@ -2,10 +2,11 @@
 // side file lost. And an unchanged database is never taken for another one.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct EpochTests {
+@Suite(.waits) struct EpochTests {
     private func epoch(_ daemon: Daemon, _ token: String) throws -> String {
         try #require(try daemon.ask("GET", "/sync/full", token: token).json?["epoch"] as? String)
     }

@@ -2,10 +2,11 @@
 // those are is asked of the schema, so that one which is added and forgotten fails here.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct ErasureTests {
+@Suite(.waits) struct ErasureTests {
     /// A column that names somebody.
     private struct Place: Hashable, CustomStringConvertible {
         let table: String

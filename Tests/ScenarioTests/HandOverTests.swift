@@ -2,10 +2,11 @@
 // happens.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct HandOverTests {
+@Suite(.waits) struct HandOverTests {
     @Test func fullThenChangesThenStreamIsTheDatabase() throws {
         let daemon = try Daemon()
         let business = try daemon.newBusiness()

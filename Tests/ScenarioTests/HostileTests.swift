@@ -2,10 +2,11 @@
 // bounds are generous, as machines that test are busy; `scripts/bench hostile` prints the figures.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct HostileTests {
+@Suite(.waits) struct HostileTests {
     typealias Shop = StreamTests.Shop
 
     /// What an attack may cost at most.

@@ -5,10 +5,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct KillTests {
+@Suite(.waits) struct KillTests {
     static var kills: Int { ModelCheckTests.environment["TIDINGS_TEST_KILLS"].flatMap { Int($0) } ?? 10 }
 
     @Test func nothingIsLostWhenTheGatewayDies() throws {

@@ -1,10 +1,11 @@
 // Every limit has its answer: what stands in the configuration's table is what a client gets.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct LimitTests {
+@Suite(.waits) struct LimitTests {
     private func turnedAway(_ daemon: Daemon, _ limit: String) throws -> Int? {
         try StreamTests.metric(daemon, #"tidings_connections_turned_away_total{limit="\#(limit)"}"#)
     }

@@ -1,10 +1,11 @@
 // The answers that caches keep, read by other eyes: httplint knows the rules of HTTP; we did not write it.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct LintTests {
+@Suite(.waits) struct LintTests {
     private static let httplint = URL(fileURLWithPath: WireTests.python).deletingLastPathComponent()
         .appendingPathComponent("httplint").path
 

@@ -7,10 +7,11 @@
 import Domain
 import Foundation
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct ModelCheckTests {
+@Suite(.waits) struct ModelCheckTests {
     static let environment = ProcessInfo.processInfo.environment
     static var rounds: Int { environment["TIDINGS_TEST_ROUNDS"].flatMap { Int($0) } ?? 50 }
     static var firstSeed: Int { environment["TIDINGS_TEST_SEED"].flatMap { Int($0) } ?? 1 }

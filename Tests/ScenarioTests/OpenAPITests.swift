@@ -2,10 +2,11 @@
 // good and bad requests of it, finds that the gateway answers as it says.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct OpenAPITests {
+@Suite(.waits) struct OpenAPITests {
     private static func tool(_ name: String) -> String {
         URL(fileURLWithPath: WireTests.python).deletingLastPathComponent().appendingPathComponent(name).path
     }

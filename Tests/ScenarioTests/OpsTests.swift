@@ -3,10 +3,11 @@
 
 import Foundation
 import Settings
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct OpsTests {
+@Suite(.waits) struct OpsTests {
     private func ops(
         _ daemon: Daemon, _ method: String, _ target: String, headers: [(String, String)] = [],
         body: String? = nil

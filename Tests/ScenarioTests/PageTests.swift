@@ -1,10 +1,11 @@
 // The browser's files: served, cached by tag, allowed to load nothing else.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct PageTests {
+@Suite(.waits) struct PageTests {
     @Test func eachFileHasATagAndIsNotSentAgain() throws {
         let daemon = try Daemon()
         for (path, type) in [

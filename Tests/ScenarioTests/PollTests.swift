@@ -1,10 +1,11 @@
 // Polling: by token, waiting for a change, by time, and the full download in its three forms.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct PollTests {
+@Suite(.waits) struct PollTests {
     typealias Shop = StreamTests.Shop
 
     private func token(_ shop: Shop, _ query: String = "") throws -> String {

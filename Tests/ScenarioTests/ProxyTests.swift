@@ -2,10 +2,11 @@
 // not cut while it is quiet, resumes, and the gateway knows whose it is.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct ProxyTests {
+@Suite(.waits) struct ProxyTests {
     /// All four: `TIDINGS_TEST_PROXIES="nginx haproxy caddy apache"`, as scripts/check does.
     private static let proxies =
         (ProcessInfo.processInfo.environment["TIDINGS_TEST_PROXIES"] ?? "nginx haproxy")

@@ -1,10 +1,11 @@
 // Rate limits as clients meet them: what counts towards what, what is said, and who never pays for whom.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct RateLimitTests {
+@Suite(.waits) struct RateLimitTests {
     private static let planned = [
         "rates.general=60", "rates.sync=30", "rates.batch=10", "rates.authentication=5",
         "rates.continuation=600",

@@ -2,10 +2,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct RecordTests {
+@Suite(.waits) struct RecordTests {
     typealias Shop = StreamTests.Shop
 
     /// A shop whose product 1 has version 5.

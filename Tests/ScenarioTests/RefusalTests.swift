@@ -4,10 +4,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct RefusalTests {
+@Suite(.waits) struct RefusalTests {
     typealias Shop = StreamTests.Shop
 
     static let standard = [

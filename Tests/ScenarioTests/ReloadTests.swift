@@ -1,10 +1,11 @@
 // SIGHUP: the configuration is read again, and no stream notices.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct ReloadTests {
+@Suite(.waits) struct ReloadTests {
     @Test func aReloadChangesWhatItMayAndDropsNoStream() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(
             "tidings-\(UUID().uuidString).yaml")

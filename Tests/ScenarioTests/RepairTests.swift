@@ -3,10 +3,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct RepairTests {
+@Suite(.waits) struct RepairTests {
     typealias Shop = StreamTests.Shop
 
     /// A client's products: id → record, compared and repaired by the protocol alone.

@@ -1,10 +1,11 @@
 // Retention running hot in the real daemon: what is purged, who is refused, and who never is.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct RetentionTests {
+@Suite(.waits) struct RetentionTests {
     typealias Shop = StreamTests.Shop
 
     static let hot = [

@@ -1,10 +1,11 @@
 // An application's own tokens open streams, and lose them when the application says so.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SanctumStreamTests {
+@Suite(.waits) struct SanctumStreamTests {
     /// The schema of a fresh Laravel application with Sanctum, as far as tokens go.
     static let schema = """
         CREATE TABLE users(id integer primary key autoincrement not null, name varchar not null,

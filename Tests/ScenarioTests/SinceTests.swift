@@ -2,10 +2,11 @@
 // about their own times.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SinceTests {
+@Suite(.waits) struct SinceTests {
     typealias Shop = StreamTests.Shop
 
     private func poll(_ shop: Shop, _ since: String, _ more: String = "") throws -> Answer {

@@ -1,10 +1,11 @@
 // The soak in small: that it runs, and that its verdict sees leaks and takes no warm-up for one.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SoakTests {
+@Suite(.waits) struct SoakTests {
     private static let folder = Daemon.writers.deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("Soak")
 

@@ -2,10 +2,11 @@
 // business's tills get all of what is theirs, nothing of another's, and can read it.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct StrangeRowsTests {
+@Suite(.waits) struct StrangeRowsTests {
     static let application = AttachedApplication(
         schema: """
             CREATE TABLE things(id INTEGER PRIMARY KEY, business_id TEXT, name TEXT, options TEXT,

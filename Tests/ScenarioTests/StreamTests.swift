@@ -3,10 +3,11 @@
 import Domain
 import Foundation
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct StreamTests {
+@Suite(.waits) struct StreamTests {
     /// A daemon with one business and one till.
     struct Shop {
         let daemon: Daemon

@@ -1,10 +1,11 @@
 // What each device synced, as operators read it.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct SyncLogTests {
+@Suite(.waits) struct SyncLogTests {
     private func rows(_ daemon: Daemon, _ options: [String] = []) throws -> [[String: Any]] {
         let text = try daemon.tidings(arguments: ["logs", "--json"] + options)
         return try #require(

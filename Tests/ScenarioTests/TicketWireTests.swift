@@ -3,10 +3,11 @@
 
 import Foundation
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct TicketWireTests {
+@Suite(.waits) struct TicketWireTests {
     typealias Shop = StreamTests.Shop
 
     static func ticket(_ daemon: Daemon, _ token: String) throws -> String {

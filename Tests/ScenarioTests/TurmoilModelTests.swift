@@ -13,6 +13,7 @@
 import Domain
 import Foundation
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
@@ -53,7 +54,7 @@ enum Turmoil: String, CaseIterable, Sendable {
     }
 }
 
-@Suite struct TurmoilModelTests {
+@Suite(.waits) struct TurmoilModelTests {
     @Test(arguments: Turmoil.chosen) func everybodyEndsEqual(_ turmoil: Turmoil) throws {
         let environment = ProcessInfo.processInfo.environment
         let rounds = environment["TIDINGS_TEST_TURMOIL_ROUNDS"].flatMap { Int($0) } ?? 2

@@ -2,10 +2,11 @@
 // and one that is told to go as soon as it is there.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UpgradeTests {
+@Suite(.waits) struct UpgradeTests {
     private static let triggers = """
         SELECT group_concat(name || sql, char(10)) FROM (
           SELECT * FROM sqlite_master WHERE type='trigger' AND name LIKE 'shop_%' ORDER BY name);

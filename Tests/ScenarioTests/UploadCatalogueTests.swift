@@ -3,10 +3,11 @@
 // which takes them only when told to.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UploadCatalogueTests {
+@Suite(.waits) struct UploadCatalogueTests {
     /// Two tables with text keys: shelves, where the last one to write wins, and goods, which refer to them.
     private static let counter = AttachedApplication(
         schema: """

@@ -3,10 +3,11 @@
 
 import Foundation
 import Glibc
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UploadDiskTests {
+@Suite(.waits) struct UploadDiskTests {
     /// SQLite says so of a table that has given away its last id, too: on any machine, inside the statement.
     @Test func aStatementThatFindsNoRoomAppliesNothingOfItsBatch() throws {
         let till = try Uploader(Daemon())

@@ -2,10 +2,11 @@
 // what mutated bytes meet.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UploadFormTests {
+@Suite(.waits) struct UploadFormTests {
     @Test func whatIsNoBatchIsRefusedAsAWhole() throws {
         let till = try Uploader(Daemon(["uploads.operations=3", "limits.body_size=64KiB"]))
         let id = UUID().uuidString

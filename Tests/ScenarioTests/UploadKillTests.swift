@@ -5,10 +5,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UploadKillTests {
+@Suite(.waits) struct UploadKillTests {
     static var kills: Int {
         ModelCheckTests.environment["TIDINGS_TEST_UPLOAD_KILLS"].flatMap { Int($0) } ?? 20
     }

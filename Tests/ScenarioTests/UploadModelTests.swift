@@ -7,10 +7,11 @@
 
 import Domain
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UploadModelTests {
+@Suite(.waits) struct UploadModelTests {
     static var rounds: [UInt64] {
         if let seed = ModelCheckTests.environment["TIDINGS_TEST_SEED"].flatMap({ UInt64($0) }) {
             return [seed]

@@ -1,10 +1,11 @@
 // POST /sync/batch, sentence by sentence of docs/PROTOCOL.md § Uploads: the real daemon, the real database.
 
 import Foundation
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct UploadTests {
+@Suite(.waits) struct UploadTests {
     @Test func aSaleAndItsLinesAreWrittenOnceAndTheStreamSaysWhoseTheyAre() throws {
         let till = try Uploader(Daemon())
         let shop = try till.stockShop()

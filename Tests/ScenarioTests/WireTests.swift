@@ -3,10 +3,11 @@
 
 import Foundation
 import Synchronization
+import TestThreads
 import Testing
 import TidingsTesting
 
-@Suite struct WireTests {
+@Suite(.waits) struct WireTests {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     static let python = root.appendingPathComponent(".build-python/bin/python").path
