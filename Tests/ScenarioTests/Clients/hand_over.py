@@ -9,6 +9,7 @@ met. The program that HAND_OVER_BETWEEN names, if any, is called with `running` 
 with `stopped` once it has ended: what an upgrade does then.
 """
 import asyncio
+import atexit
 import json
 import os
 import resource
@@ -53,6 +54,7 @@ def start():
     gateway = subprocess.Popen(
         ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0" "$@"'] + command,
         env={**os.environ, "NOTIFY_SOCKET": "@" + manager.getsockname()[1:].decode()}, stdout=subprocess.PIPE, preexec_fn=hand_over, close_fds=False, text=True)
+    atexit.register(gateway.kill)  # however this program ends
     for descriptor in spare:
         os.close(descriptor)
     line = gateway.stdout.readline()
@@ -105,7 +107,9 @@ class Till:
         try:
             while True:
                 block = await reader.readuntil(b"\n\n")
-                if self.receive(dict(line.split(": ", 1) for line in block.decode().strip().split("\n"))):
+                # A stream that waits for its first page says so in comments.
+                lines = [line for line in block.decode().strip().split("\n") if not line.startswith(":")]
+                if self.receive(dict(line.split(": ", 1) for line in lines)):
                     return
         finally:
             writer.close()
