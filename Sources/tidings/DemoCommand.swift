@@ -39,7 +39,8 @@ struct DemoCommand: ParsableCommand {
     func run() throws {
         let stores = try Stores(source)
         try Stores.complaining {
-            let queue = try stores.file.open(.writer)
+            // Beside other busy writers it waits for its turn: a demo that gives up is none.
+            let queue = try stores.file.open(.writer, busyMode: .timeout(60))
             let businesses = try stores.shop.businesses().compactMap { Int64($0.id.description) }
             guard !businesses.isEmpty else {
                 throw ValidationError("there is no business: `tidings business create NAME` first")
