@@ -53,21 +53,27 @@ private struct AttachedRound {
         var migrations = 0
     }
 
+    /// What a till met, and the fields it holds at the end, by entity and id.
+    struct Life: Sendable {
+        let problems: [String]
+        let checkpoints: [Till.Checkpoint]
+        let held: [String: [String: String]]
+    }
+
     func run() throws -> Outcome {
         var random = SeededRandom(seed: UInt64(seed))
         let seconds = Double.random(in: 0.8...1.6, using: &random)
         let writers = try ["writes", "migrates"].map { try writer($0, seconds: seconds) }
         let isOver = Mutex(false)
-        let lives = Mutex<[(problems: [String], till: Till)]>([])
+        let lives = Mutex<[Life]>([])
         let group = DispatchGroup()
         for number in 0..<3 {
             let token = try daemon.register("till-\(seed)-\(number)", by: owner)
             let (daemon, tillSeed) = (daemon, random.next())
             group.enter()
             Thread {
-                lives.withLock {
-                    $0.append(Self.live(daemon, token, tillSeed) { isOver.withLock { $0 } })
-                }
+                let life = Self.live(daemon, token, tillSeed) { isOver.withLock { $0 } }
+                lives.withLock { $0.append(life) }
                 group.leave()
             }.start()
         }
@@ -78,10 +84,10 @@ private struct AttachedRound {
             outcome.migrations += Int(said.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
             if process.terminationStatus != 0 { outcome.problems.append("a writer failed: \(said)") }
         }
-        if !settles() { outcome.problems.append("the hooks were not put right within 30 s") }
+        if !settles() { outcome.problems.append("the hooks were not put right in time") }
         isOver.withLock { $0 = true }
-        guard group.wait(timeout: .now() + 60) == .success else {
-            outcome.problems.append("a till did not finish within 60 s")
+        guard group.wait(timeout: .now() + 240) == .success else {
+            outcome.problems.append("a till did not finish within 240 s")
             return outcome
         }
         return try compare(lives.withLock { $0 }, outcome)
@@ -90,7 +96,7 @@ private struct AttachedRound {
     /// Lives on a thread of its own until the round is over, then catches up.
     private static func live(
         _ daemon: Daemon, _ token: String, _ seed: UInt64, until isOver: () -> Bool
-    ) -> (problems: [String], till: Till) {
+    ) -> Life {
         let till = WanderingTill(
             daemon: daemon, token: token, entities: ["items", "orders"], foreignCanaries: ["canary"],
             seed: seed, checksTotals: false)
@@ -101,7 +107,9 @@ private struct AttachedRound {
         } catch {
             problems.append("\(error)")
         }
-        return (problems + till.till.violations, till.till)
+        return Life(
+            problems: problems + till.till.violations, checkpoints: till.till.checkpoints,
+            held: till.till.copy.mapValues { $0.mapValues { Self.fields($0.record) } })
     }
 
     /// Hooks in step, nothing left to be walked, and one whole audit since.
@@ -130,16 +138,15 @@ private struct AttachedRound {
         return (process, output)
     }
 
-    private func compare(_ lives: [(problems: [String], till: Till)], _ outcome: Outcome) throws -> Outcome {
+    private func compare(_ lives: [Life], _ outcome: Outcome) throws -> Outcome {
         var outcome = outcome
         let truth = try JournalTruth(daemon, business: 7, names: AttachedApplication.stallNames)
         let tables = try Self.tables(daemon)
-        for (problems, till) in lives {
-            outcome.problems += problems + truth.differences(till.checkpoints, forgivesMissing: true)
-            outcome.checkpoints += till.checkpoints.count
-            let held = till.copy.mapValues { $0.mapValues { Self.fields($0.record) } }
-            for entity in ["items", "orders"] where held[entity] ?? [:] != tables[entity] ?? [:] {
-                let (have, want) = (held[entity] ?? [:], tables[entity] ?? [:])
+        for life in lives {
+            outcome.problems += life.problems + truth.differences(life.checkpoints, forgivesMissing: true)
+            outcome.checkpoints += life.checkpoints.count
+            for entity in ["items", "orders"] where life.held[entity] ?? [:] != tables[entity] ?? [:] {
+                let (have, want) = (life.held[entity] ?? [:], tables[entity] ?? [:])
                 let ids = Set(have.keys).union(want.keys).filter { have[$0] != want[$0] }.sorted().prefix(4)
                 outcome.problems += ids.map {
                     "\(entity) \($0): held \(have[$0] ?? "nothing"), the table has \(want[$0] ?? "nothing")"
