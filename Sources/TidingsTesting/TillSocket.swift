@@ -142,7 +142,7 @@ public final class TillSocket {
     }
 
     /// Reads status line and fields.
-    public func readHead(within seconds: Double = 10) throws -> (status: Int, fields: [String: String]) {
+    public func readHead(within seconds: Double = 30) throws -> (status: Int, fields: [String: String]) {
         let end = Date().addingTimeInterval(seconds)
         while true {
             if let mark = Data(buffer).range(of: Data("\r\n\r\n".utf8)) {
@@ -170,7 +170,7 @@ public final class TillSocket {
     }
 
     /// Reads one whole answer, by Content-Length or to the end.
-    public func readAnswer(to method: String = "GET", within seconds: Double = 20) throws -> Answer {
+    public func readAnswer(to method: String = "GET", within seconds: Double = 60) throws -> Answer {
         let end = Date().addingTimeInterval(seconds)
         let (status, fields) = try readHead(within: seconds)
         var body: [UInt8] = []

@@ -151,8 +151,8 @@ struct ModelRound {
         try shellWrites(ids, seconds: seconds)
         for writer in writers { writer.waitUntilExit() }
         isOver.withLock { $0 = true }
-        guard group.wait(timeout: .now() + 60) == .success else {
-            return RoundResult(problems: ["a till did not finish within 60 s"])
+        guard group.wait(timeout: .now() + 240) == .success else {
+            return RoundResult(problems: ["a till did not finish within 240 s"])
         }
         return try compare(results.withLock { $0 })
     }

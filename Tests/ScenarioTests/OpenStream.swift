@@ -29,7 +29,7 @@ final class OpenStream {
     }
 
     /// The next event; nil at the end of the stream or of the time.
-    func next(within seconds: Double = 10) throws -> StreamEvent? {
+    func next(within seconds: Double = 30) throws -> StreamEvent? {
         let end = Date().addingTimeInterval(seconds)
         while waiting.isEmpty, !isAtEnd, end.timeIntervalSinceNow > 0 {
             guard let bytes = try socket.read(within: end.timeIntervalSinceNow) else { break }
@@ -42,7 +42,7 @@ final class OpenStream {
     }
 
     /// The next event of a type, passing over others.
-    func next(_ type: String, within seconds: Double = 10) throws -> StreamEvent? {
+    func next(_ type: String, within seconds: Double = 30) throws -> StreamEvent? {
         let end = Date().addingTimeInterval(seconds)
         while let event = try next(within: end.timeIntervalSinceNow) {
             if event.type == type { return event }
@@ -51,7 +51,7 @@ final class OpenStream {
     }
 
     /// Reads on until the server has closed.
-    func untilEnd(within seconds: Double = 10) throws -> Bool {
+    func untilEnd(within seconds: Double = 30) throws -> Bool {
         let end = Date().addingTimeInterval(seconds)
         while !isAtEnd, end.timeIntervalSinceNow > 0 { _ = try next(within: end.timeIntervalSinceNow) }
         return isAtEnd

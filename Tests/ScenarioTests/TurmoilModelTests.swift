@@ -176,8 +176,8 @@ private struct TurmoilRound {
         }
         let histories = try happen(ids, owner: businesses[0].token, &random)
         isOver.withLock { $0 = true }
-        guard group.wait(timeout: .now() + 60) == .success else {
-            return TurmoilOutcome(problems: ["a till did not finish within 60 s"])
+        guard group.wait(timeout: .now() + 240) == .success else {
+            return TurmoilOutcome(problems: ["a till did not finish within 240 s"])
         }
         var outcome = TurmoilOutcome()
         outcome.problems += try ModelRound.hooksDisagree(daemon)
