@@ -13,12 +13,13 @@ struct FunctionSpans {
 
     init(_ file: SourceFile) {
         code = file.code
+        // A literal is parsed wherever it is met.
+        let pattern =
+            #/
+            ^\s*(?:@\w+(?:\(.*?\))?\ )*(?:[a-z]+(?:\([a-z]+\))?\ )*
+            (func\ [^\s(<]+|init[?(<]|deinit|subscript)
+            /#
         for (index, line) in file.code.enumerated() {
-            let pattern =
-                #/
-                ^\s*(?:@\w+(?:\(.*?\))?\ )*(?:[a-z]+(?:\([a-z]+\))?\ )*
-                (func\ [^\s(<]+|init[?(<]|deinit|subscript)
-                /#
             guard ["func ", "init", "subscript"].contains(where: line.contains),
                 let match = line.firstMatch(of: pattern)
             else { continue }

@@ -23,8 +23,8 @@ struct SourceFile: Sendable {
             isData = lines.map { _ in false }
             return
         }
-        var scanner = CodeScanner(text)
-        (code, isData) = scanner.scan()
+        var scanner = CodeScanner()
+        (code, isData) = scanner.scan(lines)
     }
 
     var isSwift: Bool { path.hasSuffix(".swift") }
@@ -65,7 +65,7 @@ private struct CodeScanner {
         case string(pounds: Int, isLong: Bool)
     }
 
-    private let text: [Character]
+    private var text: [Character] = []
     private var index = 0
     private var states: [State] = [.code]
     private var line = ""
@@ -73,18 +73,17 @@ private struct CodeScanner {
     private var isData: [Bool] = []
     private var beganAsData = false
 
-    init(_ text: String) { self.text = Array(text) }
-
-    mutating func scan() -> (code: [String], isData: [Bool]) {
-        while index < text.count {
-            if text[index] == "\n" {
-                endLine()
-                index += 1
+    mutating func scan(_ lines: [String]) -> (code: [String], isData: [Bool]) {
+        for written in lines {
+            if states == [.code], !written.contains("\""), !written.contains("//") {
+                line = written  // as most are
             } else {
-                step()
+                text = Array(written)
+                index = 0
+                while index < text.count { step() }
             }
+            endLine()
         }
-        endLine()
         return (code, isData)
     }
 
@@ -105,7 +104,7 @@ private struct CodeScanner {
 
     private mutating func stepInCode() {
         if matches("//") {
-            while index < text.count, text[index] != "\n" { take(blank: true) }
+            while index < text.count { take(blank: true) }
             return
         }
         let pounds = text[index...].prefix { $0 == "#" }.count
@@ -129,7 +128,7 @@ private struct CodeScanner {
             for _ in 0..<(pounds + 2) { take(blank: true) }
             states.append(.interpolation(depth: 1))
         } else if matches("\\" + fence) {
-            for _ in 0..<min(pounds + 2, text.count - index) where text[index] != "\n" { take(blank: true) }
+            for _ in 0..<min(pounds + 2, text.count - index) { take(blank: true) }
         } else if matches((isLong ? "\"\"\"" : "\"") + fence) {
             for _ in 0..<(pounds + (isLong ? 3 : 1)) { take(blank: false) }
             states.removeLast()

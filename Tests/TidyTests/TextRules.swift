@@ -17,6 +17,7 @@ extension Rule {
         "nothing is left for later", bad: "// \(leftovers[0]): more\n", good: "// Nothing to do.\n"
     ) { file in
         file.lines.enumerated().compactMap { index, line in
+            guard leftovers.contains(where: line.contains) else { return nil }
             let words = line.split { !$0.isLetter }.map(String.init)
             return leftovers.first(where: words.contains).map {
                 file.finding(index, "\($0): do it, or say it in words")
