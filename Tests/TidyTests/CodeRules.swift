@@ -3,7 +3,7 @@
 extension Rule {
     static let code: [Rule] = [
         opensWithProse, lineLength, outsideImports, uncheckedSendable, classesSayWhereTheyLive, typeNames,
-        noTraps, onlyCommandsPrint, functionLength, fileLength,
+        noTraps, onlyCommandsPrint, childrenKeepNothing, whoWaitsSaysSo, functionLength, fileLength,
     ]
 
     /// What it is for, who owns it, what always holds: before the imports.
@@ -131,6 +131,31 @@ extension Rule {
         return file.findings(
             of: /(?:^|[^.\w])(?:debugP|p)rint\(/, hints: ["rint("], in: file.code,
             "a library has no voice of its own")
+    }
+
+    /// Programs.swift says why. A bench starts its programs on one thread.
+    private static let childrenKeepNothing = Rule(
+        "tests make pipes and start programs one at a time", path: "Tests/DomainTests/Example.swift",
+        bad: "// .\nlet output = Pipe()\n",
+        good: "// .\nlet output = Pipe.unshared()\ntry process.start()\n"
+    ) { file in
+        guard file.isSwift, file.path.hasPrefix("Tests/"), file.target != "Benchmarks" else { return [] }
+        return file.findings(
+            of: /\bPipe\(\)|\b[pP]rocess\.run\(\)/, hints: ["Pipe()", "rocess.run()"], in: file.code,
+            "Pipe.unshared(), start()")
+    }
+
+    /// Waiting.swift says why.
+    private static let whoWaitsSaysSo = Rule(
+        "a suite whose tests wait has threads for it",
+        bad: "// .\n@Suite struct A {\n    @Test func a() throws { _ = try runToEnd(b, []) }\n}\n",
+        good: "// .\n@Suite(.waits) struct A {\n    @Test func a() { usleep(1) }\n}\n"
+    ) { file in
+        let calls = ["Daemon(", "runToEnd(", "usleep("]
+        guard file.isSwift, file.code.contains(where: { calls.contains(where: $0.contains) }) else {
+            return []
+        }
+        return file.findings(of: /@Suite struct/, hints: ["@Suite struct"], in: file.code, "@Suite(.waits)")
     }
 
     /// Longer than a screen, each for a reason.
