@@ -49,7 +49,8 @@ import TidingsTesting
         }
         #expect(waitFor(seconds: 30) { log.all.last == "late" ? true : nil } == true)
         #expect(log.all == ["now", "early", "stops", "late"])
-        #expect(ContinuousClock.now - start >= .milliseconds(60), "rung too early")
+        // libevent reads the kernel's coarse clock, which is a tick behind at most: 10 ms with the slowest.
+        #expect(ContinuousClock.now - start >= .milliseconds(50), "rung too early")
     }
 
     @Test func anAlarmThatHasRungCanBeCancelled() {
