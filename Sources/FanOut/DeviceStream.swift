@@ -126,7 +126,7 @@ final class DeviceStream: ByteStreamOwner {
         guard blockedSince == nil else { return }
         while true {
             if outbox.isEmpty {
-                if sendNewest() { continue }
+                if sendNewest() { return }
                 shard.refill(self)
                 if outbox.isEmpty { return }
             }

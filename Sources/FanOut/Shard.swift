@@ -176,17 +176,9 @@ public final class Shard {
 
     /// - Parameter openedAt: When its stream began: a change that is older is told from its backlog.
     func delivered(_ frame: Frame, openedAt: Int32) {
-        counts.frames += 1
-        counts.bytes += frame.bytes.count
-        guard frame.records > 0 else { return }
-        counts.deliveries += 1
-        guard let written = frame.writtenAt else { return }
-        let microseconds = clock.now.microseconds - written.microseconds
+        let age = frame.writtenAt.map { clock.now.microseconds - $0.microseconds }
         // Both in whole seconds: a second more belongs to the stream.
-        if microseconds > Int64(seconds - Int(openedAt) + 1) * 1_000_000 {
-            counts.backlogLatency.observe(microseconds: microseconds)
-        } else {
-            counts.wireLatency.observe(microseconds: microseconds)
-        }
+        let isLive = age ?? 0 <= Int64(seconds - Int(openedAt) + 1) * 1_000_000
+        counts.delivered(frame, age: age, isLive: isLive)
     }
 }

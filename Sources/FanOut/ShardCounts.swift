@@ -31,6 +31,24 @@ public struct ShardCounts: Sendable {
 
     public init() {}
 
+    /// An event was handed to a socket. One call: each access to a shard's counts is checked.
+    ///
+    /// - Parameters:
+    ///   - age: Of its oldest change, in microseconds; nil: not known, or there is none.
+    ///   - isLive: Whether the stream was open when that was made.
+    mutating func delivered(_ frame: Frame, age: Int64?, isLive: Bool) {
+        frames += 1
+        bytes += frame.bytes.count
+        guard frame.records > 0 else { return }
+        deliveries += 1
+        guard let age else { return }
+        if isLive {
+            wireLatency.observe(microseconds: age)
+        } else {
+            backlogLatency.observe(microseconds: age)
+        }
+    }
+
     public static func += (sum: inout ShardCounts, other: ShardCounts) {
         sum.opened += other.opened
         sum.closed.merge(other.closed, uniquingKeysWith: +)
