@@ -16,14 +16,14 @@ struct Anticipation {
 
     private let poll: Duration
     private let longest: Duration
+    /// The first look is no later: where commits take now this long, now that, waiting for most of them would
+    /// delay the others.
+    private var firstMax: Duration { poll * 2 }
     /// How long after the announcement the first look is.
     private(set) var first: Duration
     /// The pause after the next look that does not find what is awaited; nil: nothing is awaited.
     private var next: Duration?
     private var looks = 0
-
-    /// Beyond this a slow disk's next commit may be a quick one's.
-    private static let firstMax = Duration.milliseconds(5)
 
     /// - Parameters:
     ///   - poll: The pause after the first look.
@@ -61,7 +61,7 @@ struct Anticipation {
     /// Two thirds of the commits are found by the first look: a twentieth earlier for each that was, a tenth
     /// later for each that was not.
     private mutating func learn() {
-        first = looks == 1 ? first * 19 / 20 : min(first * 11 / 10, Self.firstMax)
+        first = looks == 1 ? first * 19 / 20 : min(first * 11 / 10, firstMax)
         first = max(first, poll / 8)
     }
 }

@@ -45,6 +45,8 @@ public final class Tailer {
     private var position: Head?
     private var anticipation: Anticipation
     private var alarm: (any Alarm)?
+    /// When the alarm rings.
+    private var due = ContinuousClock.now
     private var isStopped = false
     private var failures = 0
     /// News was announced and not read yet: the source says it once.
@@ -74,6 +76,8 @@ public final class Tailer {
 
     /// Somebody may be committing: look soon, and closely until it is seen. On the lane.
     public func wake() {
+        // Whoever writes all the time must not put off the look that would find it.
+        guard ContinuousClock.now + anticipation.first < due else { return }
         anticipation.announced()
         turn(after: anticipation.first)
     }
@@ -97,6 +101,7 @@ public final class Tailer {
     private func turn(after pause: Duration) {
         guard !isStopped else { return }
         alarm?.cancel()
+        due = .now + pause
         alarm = lane.after(pause) { [weak self] in self?.turn() }
     }
 

@@ -208,6 +208,18 @@ import TidingsTesting
         #expect(lane.pauses == [settings.safetyPoll, settings.poll / 2, settings.safetyPoll])
     }
 
+    /// Each write is announced: a look that is to come is not put off by the next.
+    @Test func whoeverWritesAllTheTimePutsOffNoLook() {
+        let (script, lane, heard) = (Script(), ManualLane(), Recorder<String>())
+        let tailer = script.tailer(on: lane, heard: heard)
+        tailer.start()
+        for _ in 0..<20 {
+            script.write()
+            tailer.wake()
+        }
+        #expect(lane.pauses == [TailerSettings().safetyPoll, TailerSettings().poll / 2])
+    }
+
     /// However long it takes, until it is there the pauses grow no longer than the safety poll; a write that
     /// is announced meanwhile begins them anew.
     @Test func pausesGrowWhileACommitIsAwaited() {
