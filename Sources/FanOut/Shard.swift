@@ -38,8 +38,8 @@ public struct ShardSettings: Sendable {
 
 /// The streams and tails of one loop. Lives on that loop.
 public final class Shard {
-    /// Streams served before the loop turns. 128 sends are about a millisecond.
-    static let sliceStreams = 128
+    /// Streams served before the loop turns: less than half a millisecond of sends.
+    static let sliceStreams = 48
     /// Frames a stream may have decided to send: what one `sendmsg` carries.
     static let outboxFramesMax = 128
 

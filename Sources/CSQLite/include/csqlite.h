@@ -1,5 +1,6 @@
-// The SQLite calls that Swift cannot make because they are variadic, or take what is meant as untyped. The connection is passed as an untyped
-// pointer so that this header needs no sqlite3.h of its own beside the one the Swift side imports.
+// The SQLite calls that Swift cannot make because they are variadic, or take what is meant as untyped. The
+// connection is passed as an untyped pointer so that this header needs no sqlite3.h of its own beside the one the
+// Swift side imports.
 #ifndef TIDINGS_CSQLITE_H
 #define TIDINGS_CSQLITE_H
 
