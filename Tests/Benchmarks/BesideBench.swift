@@ -38,7 +38,7 @@ struct BesideBench: ParsableCommand {
     private func measure(_ rig: any Rig, _ layout: Layout, _ missed: Int) throws -> [Double] {
         let others = try Crowd(rig, [Crowd.Part(channel: 1, count: layout.streams[1])], isFirst: true)
         // As long as a storm takes.
-        let live = Publishing(count: options.size(75, smoke: 4), rate: 50, first: 1)
+        let live = Publishing(count: options.size(75, smoke: 4), rate: 50, first: 1, isFirst: true)
         let expected = live.expected(by: layout, stampsEach: 1)
         try others.reset()
         let before = try rig.publish(live)

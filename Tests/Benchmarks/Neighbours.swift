@@ -6,13 +6,15 @@ final class Neighbours {
     private let rig: TidingsRig
     private let crowds: [Crowd]
 
-    /// Two load generators: in one, the small business's events would wait for the large one's to be read.
+    /// Two load generators: in one, the small business's events would wait for the large one's to be read. And
+    /// the small one's is served first: on one core it would wait for the other's turns, not for the gateway.
     init(large: Int, small: Int, rowsEach: Int? = nil) throws {
         layout = Layout([large, small])
         let rig = try TidingsRig(layout, rowsEach: rowsEach)
         self.rig = rig
         crowds = try layout.streams.enumerated().map {
-            try Crowd(rig, [Crowd.Part(channel: $0.offset, count: $0.element)])
+            try Crowd(
+                rig, [Crowd.Part(channel: $0.offset, count: $0.element)], isFirst: $0.offset == 1)
         }
     }
 
@@ -25,6 +27,7 @@ final class Neighbours {
         for crowd in crowds { try crowd.reset() }
         var small = small
         small.first = 1
+        small.isFirst = true
         let expected = zip([large, small], layout.streams).map { $0.count * $0.bulk * $1 }
         let publishers = try [large, small].map(rig.publish)
         let reports = try zip(crowds, expected).map { try $0.receive($1, within: 60) }

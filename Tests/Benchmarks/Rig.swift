@@ -33,6 +33,8 @@ struct Publishing {
     var first = 0
     /// Rows in one transaction, each with a stamp; the others' messages are that much larger instead.
     var bulk = 1
+    /// Whether the publisher is served before its neighbours on the core, where that may be asked.
+    var isFirst = false
 
     /// How many stamps the streams of a layout receive of it.
     func expected(by layout: Layout, stampsEach: Int) -> Int {
@@ -101,7 +103,7 @@ private func post(_ publishing: Publishing, to port: UInt16, isFrame: Bool) thro
             "\(publishing.rate)",
             "--connections", "\(min(16, publishing.channels))", "--bytes", "\(frameBytes * publishing.bulk)",
             "--frame", isFrame ? "1" : "0",
-        ], core: 1)
+        ], core: 1, isFirst: publishing.isFirst)
 }
 
 // MARK: Nchan

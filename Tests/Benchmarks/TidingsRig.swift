@@ -169,6 +169,6 @@ final class TidingsRig: Rig {
                 "\(publishing.rate)", "--channels", "\(publishing.channels)", "--first",
                 "\(publishing.first)",
                 "--rows-each", "\(rowsEach)", "--bulk", "\(publishing.bulk)",
-            ], core: 1)
+            ], core: 1, isFirst: publishing.isFirst)
     }
 }
