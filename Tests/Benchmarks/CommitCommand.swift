@@ -28,7 +28,9 @@ struct CommitCommand: ParsableCommand {
             let update = try db.makeStatement(sql: "UPDATE brands SET name = ? WHERE id = ?")
             var next = monotonicNanoseconds()
             for number in 0..<count {
-                while rate > 0, monotonicNanoseconds() < next { usleep(100) }
+                // In one go: whoever looks at the clock all the time takes a tenth of the core from others.
+                let early = rate > 0 ? (next - monotonicNanoseconds()) / 1_000 : 0
+                if early > 0 { usleep(useconds_t(early)) }
                 if rate > 0 { next += Int64(1e9 / rate) }
                 if bulk > 1 { try db.execute(sql: "BEGIN IMMEDIATE") }
                 let firstRow = (first + number % channels) * rowsEach + 1

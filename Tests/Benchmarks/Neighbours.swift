@@ -6,8 +6,8 @@ final class Neighbours {
     private let rig: TidingsRig
     private let crowds: [Crowd]
 
-    /// Two load generators: in one, the small business's events would wait for the large one's to be read. And
-    /// the small one's is served first: on one core it would wait for the other's turns, not for the gateway.
+    /// Two load generators: in one, the small business's events would wait for the large one's to be read.
+    /// The small one's is served first: on one core it would wait for the other, not for the gateway.
     init(large: Int, small: Int, rowsEach: Int? = nil) throws {
         layout = Layout([large, small])
         let rig = try TidingsRig(layout, rowsEach: rowsEach)
