@@ -44,7 +44,10 @@ struct Anticipation {
     ///
     /// - Returns: The pause before the next; nil: nothing is awaited any more.
     mutating func pause(after look: Look) -> Duration? {
-        if look.isAnnounced { next = poll }
+        if look.isAnnounced {
+            if next == nil { looks = 0 }
+            next = poll
+        }
         guard let pause = next else { return nil }
         looks += 1
         // What was committed before a write can be seen when the write is announced. So what is found without

@@ -12,7 +12,7 @@ public import Lanes
 
 /// Paces of the tailer.
 public struct TailerSettings: Sendable {
-    /// The first pause between looks for a commit whose write was announced.
+    /// The pause after the first look for a commit whose write was announced.
     public var poll = Duration.microseconds(200)
     public var safetyPoll = Duration.milliseconds(500)
     /// Rows of one business in one snapshot beyond which it is read as pages.

@@ -48,7 +48,7 @@ import GRDBSQLite
             defer { reset() }
             throw DatabaseError(
                 resultCode: ResultCode(rawValue: code),
-                message: unsafe String(cString: sqlite3_errmsg(sqlite3_db_handle(handle))))
+                message: unsafe String(cString: sqlite3_errmsg(connection)))
         }
     }
 

@@ -119,8 +119,9 @@ extension Setting {
         settings: [
             Setting(
                 "journal.wake_poll", \.journal.wakePoll, .microseconds(50) ... .milliseconds(100),
-                "After a sign of writing, which comes before the commit can be seen, how soon to look "
-                    + "for it again; then after half as long again each time, until it is there."),
+                "A sign of writing comes before the commit can be seen. It is looked for when the last ones "
+                    + "could be seen, at most twice this long after the sign; then after this long, and half "
+                    + "as long again each time, until it is there."),
             Setting(
                 "journal.safety_poll", \.journal.safetyPoll, .milliseconds(10) ... .seconds(60),
                 "How often to look without any sign. This is the promise; the watch only makes it quick."),

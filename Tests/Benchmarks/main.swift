@@ -9,12 +9,10 @@ struct Bench: ParsableCommand {
         commandName: "tidings-bench", abstract: "Measures Tidings.",
         subcommands: [
             FanoutBench.self, TenantsBench.self, CoresBench.self, MemoryBench.self, LatencyBench.self,
-            AcceptBench.self,
-            StormBench.self, BesideBench.self, SlowBench.self, FairBench.self, BulkBench.self,
-            HooksBench.self,
-            HostileBench.self, ChangesBench.self, FullBench.self, CallsBench.self, RatesBench.self,
-            WalBench.self, DrainBench.self, ScrapeBench.self, WorkBench.self, CommitCommand.self,
-            DeliverCommand.self,
+            AcceptBench.self, StormBench.self, BesideBench.self, SlowBench.self, FairBench.self,
+            BulkBench.self, HooksBench.self, HostileBench.self, ChangesBench.self, FullBench.self,
+            CallsBench.self, RatesBench.self, WalBench.self, DrainBench.self, ScrapeBench.self,
+            WorkBench.self, CommitCommand.self, DeliverCommand.self,
         ])
 }
 
