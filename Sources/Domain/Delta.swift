@@ -38,7 +38,9 @@ public struct EntityDelta: Sendable {
 public struct Delta: Sendable {
     public var from: Seq
     /// Where the client stands once it has applied this. Its epoch and position are the delta's.
-    public var token: SyncToken
+    public let token: SyncToken
+    /// The token's, made once for all that tells it.
+    public let text: String
     /// True in the middle of a round: the copy is provisional until false.
     public var hasMore: Bool
     /// True when this replaces everything the client has of these entities.
@@ -52,6 +54,7 @@ public struct Delta: Sendable {
     ) {
         self.from = from
         self.token = token
+        text = token.text
         self.hasMore = hasMore
         self.isFull = isFull
         self.entities = entities
@@ -67,7 +70,7 @@ extension Delta {
     ///
     /// - Parameter nameOf: The wire name of an entity.
     /// - Complexity: One copy of the records' bytes.
-    public func encode(nameOf: (EntityNumber) -> EntityName) -> [UInt8] {
+    public func encode(nameOf: (EntityNumber) -> EntityName) -> JSONWriter {
         let size = entities.reduce(512) { $0 + $1.created.bytes.count + $1.updated.bytes.count + 160 }
         var json = JSONWriter(reserving: size)
         json.raw("{\"success\":true,")
@@ -80,22 +83,24 @@ extension Delta {
         }
         json.raw("},")
         encodeOrigins(to: &json, nameOf: nameOf)
+        let range = PositionRange(epoch: token.epoch, from: from, to: to)
         Self.encodeClosing(
-            from: from, token: token, hasMore: hasMore, recordCount: recordCount, serverTime: serverTime,
-            to: &json)
+            range, text: text, hasMore: hasMore, recordCount: recordCount, serverTime: serverTime, to: &json)
         json.byte(0x7D)
-        return json.bytes
+        return json
     }
 
     /// The members behind `data`, shared with answers that write their records piece by piece.
+    ///
+    /// - Parameter text: The sync token's.
     public static func encodeClosing(
-        from: Seq, token: SyncToken, hasMore: Bool, recordCount: Int, serverTime: Timestamp,
+        _ range: PositionRange, text: String, hasMore: Bool, recordCount: Int, serverTime: Timestamp,
         to json: inout JSONWriter
     ) {
-        json.raw("\"sync_token\":\"")
-        json.raw(Array(token.text.utf8))
-        json.raw("\",")
-        PositionRange(epoch: token.epoch, from: from, to: token.pos).encode(to: &json)
+        json.raw("\"sync_token\":")
+        json.string(text)
+        json.byte(0x2C)
+        range.encode(to: &json)
         json.raw(",\"server_timestamp\":\"")
         json.raw(serverTime.utf8)
         json.raw("\",\"has_more\":")
@@ -151,7 +156,7 @@ extension Total {
         json.raw(",\"total\":")
         json.integer(live)
         json.raw(",\"digest\":\"")
-        json.raw(Array(digest.hex.utf8))
+        digest.encode(to: &json)
         json.byte(0x22)
     }
 }
@@ -171,7 +176,7 @@ public struct PositionRange: Hashable, Sendable {
     /// The three members, without surrounding commas.
     public func encode(to json: inout JSONWriter) {
         json.raw("\"epoch\":\"")
-        json.raw(Array(epoch.description.utf8))
+        epoch.encode(to: &json)
         json.raw("\",\"from\":")
         json.integer(from.rawValue)
         json.raw(",\"to\":")

@@ -31,16 +31,22 @@ public struct Digest: Hashable, Sendable {
     }
 
     /// Two times seven hex digits, lane 1 first.
-    public var hex: String { Self.sevenHex(lane1) + Self.sevenHex(lane2) }
+    public var hex: String {
+        var json = JSONWriter()
+        encode(to: &json)
+        return String(decoding: json.bytes, as: UTF8.self)
+    }
+
+    /// The same digits, without quotes.
+    public func encode(to json: inout JSONWriter) {
+        json.hex(UInt64(lane1), digits: 7)
+        json.hex(UInt64(lane2), digits: 7)
+    }
 
     /// Which of `count` buckets a record falls into: by id alone, so that a changed record stays where it
     /// was.
     public static func bucket(of id: Key, count: Int) -> Int { Int(DigestLane.one.key(id)) % count }
 
-    private static func sevenHex(_ value: UInt32) -> String {
-        let hex = String(value, radix: 16)
-        return String(repeating: "0", count: 7 - hex.utf8.count) + hex
-    }
 }
 
 private struct DigestLane {

@@ -90,13 +90,15 @@ public struct EntitySet: Hashable, Sendable {
 
 extension EntitySet: Sequence {
     /// The members in ascending number.
-    public func makeIterator() -> AnyIterator<EntityNumber> {
-        var rest = bits
-        return AnyIterator {
+    public func makeIterator() -> Iterator { Iterator(rest: bits) }
+
+    public struct Iterator: IteratorProtocol {
+        fileprivate var rest: UInt64
+
+        public mutating func next() -> EntityNumber? {
             guard rest != 0 else { return nil }
-            let bit = rest.trailingZeroBitCount
-            rest &= rest - 1
-            return EntityNumber(bit)
+            defer { rest &= rest - 1 }
+            return EntityNumber(rest.trailingZeroBitCount)
         }
     }
 }

@@ -20,7 +20,7 @@ public struct JSONWriter: Sendable {
     /// Empties the writer and keeps its memory.
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    /// Appends bytes that are JSON already.
+    /// Appends bytes that are JSON already, on one line.
     public mutating func raw(_ json: [UInt8]) { bytes.append(contentsOf: json) }
 
     /// Appends a literal that is JSON already.
@@ -32,9 +32,20 @@ public struct JSONWriter: Sendable {
     /// Appends one ASCII character.
     public mutating func byte(_ character: UInt8) { bytes.append(character) }
 
-    public mutating func integer(_ value: some BinaryInteger) {
-        if value >= 0 && value < 10 { return bytes.append(0x30 + UInt8(value)) }
-        bytes.append(contentsOf: String(value).utf8)
+    public mutating func integer(_ value: some FixedWidthInteger) {
+        if value < 0 { byte(0x2D) }
+        let magnitude = UInt64(value.magnitude)
+        var place: UInt64 = 1
+        while magnitude / place >= 10 { place *= 10 }
+        while place > 0 {
+            byte(0x30 + UInt8(magnitude / place % 10))
+            place /= 10
+        }
+    }
+
+    /// Appends the lowest hex digits of a value, in lower case.
+    public mutating func hex(_ value: UInt64, digits: Int) {
+        for place in (0..<UInt64(digits)).reversed() { byte(Self.hex[Int(value >> (place * 4) & 15)]) }
     }
 
     /// An integer as a number when JavaScript can hold it exactly, else as a string.
@@ -42,9 +53,9 @@ public struct JSONWriter: Sendable {
         if value.magnitude < 1 << 53 {
             integer(value)
         } else {
-            bytes.append(0x22)
-            bytes.append(contentsOf: String(value).utf8)
-            bytes.append(0x22)
+            byte(0x22)
+            integer(value)
+            byte(0x22)
         }
     }
 
@@ -141,9 +152,8 @@ public struct JSONWriter: Sendable {
         case 0x0D: raw("\\r")
         case 0x09: raw("\\t")
         default:
-            raw("\\u00")
-            bytes.append(Self.hex[Int(byte >> 4)])
-            bytes.append(Self.hex[Int(byte & 15)])
+            raw("\\u")
+            hex(UInt64(byte), digits: 4)
         }
         return index + 1
     }

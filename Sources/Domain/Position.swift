@@ -30,9 +30,13 @@ public struct Epoch: Hashable, Sendable, CustomStringConvertible {
 
     /// Twelve lower-case hex digits.
     public var description: String {
-        let hex = String(rawValue, radix: 16)
-        return String(repeating: "0", count: 12 - hex.utf8.count) + hex
+        var json = JSONWriter()
+        encode(to: &json)
+        return String(decoding: json.bytes, as: UTF8.self)
     }
+
+    /// The same digits, without quotes.
+    public func encode(to json: inout JSONWriter) { json.hex(rawValue, digits: 12) }
 }
 
 /// The lower 16 bits of a journal row's random nonce. Carried by tokens, compared while the row exists: it

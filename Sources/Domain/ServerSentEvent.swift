@@ -1,6 +1,6 @@
 // One server-sent event as bytes, WHATWG HTML § 9.2. The only place where events are framed: whatever the
-// data, it stays one event. CR, LF and CRLF inside data begin another `data:` line; an id or event name that
-// could end a line or spoil the id (NUL makes Firefox lose the whole event) never reaches the wire.
+// data, it stays one event. Data is what a `JSONWriter` wrote, which knows no CR and no LF; an id that could
+// end a line or spoil itself (NUL makes Firefox lose the whole event) never reaches the wire.
 
 /// Frames events.
 public enum ServerSentEvent {
@@ -11,46 +11,27 @@ public enum ServerSentEvent {
     ///   - id: What the client will present as `Last-Event-ID`; nil leaves its position alone. Visible ASCII.
     ///   - retryMilliseconds: When the client should come back after the stream ends; digits only on the wire
     ///     (WebKit obeys `9000x`).
-    ///   - data: UTF-8. JSON written by `JSONWriter` is always one line.
-    /// - Precondition: `event` and `id` are visible ASCII: they are ours or parsed
-    ///   tokens, never a client's text.
-    public static func encode(event: String, id: String?, retryMilliseconds: Int?, data: [UInt8]) -> [UInt8] {
-        precondition(isPlain(event) && isPlain(id ?? ""), "an id or event name would break the framing")
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(data.count + event.utf8.count + (id?.utf8.count ?? 0) + 48)
-        append("event: ", event, to: &bytes)
-        if let id { append("id: ", id, to: &bytes) }
-        if let retryMilliseconds { append("retry: ", String(max(0, retryMilliseconds)), to: &bytes) }
-        append(data: data, to: &bytes)
-        bytes.append(0x0A)
-        return bytes
-    }
-
-    private static func append(_ field: String, _ value: String, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: field.utf8)
-        bytes.append(contentsOf: value.utf8)
-        bytes.append(0x0A)
-    }
-
-    private static func append(data: [UInt8], to bytes: inout [UInt8]) {
-        let prefix = Array("data: ".utf8)
-        bytes.append(contentsOf: prefix)
-        if !data.contains(where: { $0 == 0x0A || $0 == 0x0D }) {
-            bytes.append(contentsOf: data)
-            return bytes.append(0x0A)
+    /// - Precondition: `id` is visible ASCII: it is ours or a parsed token, never a client's text.
+    public static func encode(
+        event: StaticString, id: String?, retryMilliseconds: Int?, data: JSONWriter
+    ) -> [UInt8] {
+        assert(!data.bytes.contains { $0 == 0x0A || $0 == 0x0D }, "data of more than one line")
+        var lines = JSONWriter(reserving: data.count + 128)
+        lines.raw("event: ")
+        lines.raw(event)
+        if let id {
+            let id = Array(id.utf8)
+            precondition(id.allSatisfy { (0x21...0x7E).contains($0) }, "an id would break the framing")
+            lines.raw("\nid: ")
+            lines.raw(id)
         }
-        var previous: UInt8 = 0
-        for byte in data {
-            let isSecondHalf = byte == 0x0A && previous == 0x0D
-            previous = byte
-            if isSecondHalf { continue }
-            bytes.append(byte == 0x0D ? 0x0A : byte)
-            if byte == 0x0A || byte == 0x0D { bytes.append(contentsOf: prefix) }
+        if let retryMilliseconds {
+            lines.raw("\nretry: ")
+            lines.integer(max(0, retryMilliseconds))
         }
-        bytes.append(0x0A)
-    }
-
-    private static func isPlain(_ text: String) -> Bool {
-        text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        lines.raw("\ndata: ")
+        lines.raw(data.bytes)
+        lines.raw("\n\n")
+        return lines.bytes
     }
 }

@@ -88,8 +88,9 @@ extension SyncToken {
 
     /// About 30 to 44 characters of base64url; a few more within a round from nothing.
     public var text: String {
-        var bytes: [UInt8] = [begun == nil ? Self.format : Self.formatOfRoundFromNothing]
+        var bytes: [UInt8] = []
         bytes.reserveCapacity(44)
+        bytes.append(begun == nil ? Self.format : Self.formatOfRoundFromNothing)
         for shift in stride(from: 40, through: 0, by: -8) {
             bytes.append(UInt8(truncatingIfNeeded: epoch.rawValue >> UInt64(shift)))
         }

@@ -20,7 +20,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
         let day = microseconds.flooredDivision(by: 86_400_000_000)
         var rest = microseconds - day * 86_400_000_000
         let (year, month, date) = Self.civil(fromDays: day)
-        var out = [UInt8](repeating: 0x30, count: 27)
+        var out = Self.template
         func put(_ value: Int64, at index: Int, digits: Int) {
             var value = value
             for place in stride(from: index + digits - 1, through: index, by: -1) {
@@ -37,13 +37,10 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
         rest %= 60_000_000
         put(rest / 1_000_000, at: 17, digits: 2)
         put(rest % 1_000_000, at: 20, digits: 6)
-        for (index, mark) in [
-            (4, 0x2D), (7, 0x2D), (10, 0x54), (13, 0x3A), (16, 0x3A), (19, 0x2E), (26, 0x5A),
-        ] {
-            out[index] = UInt8(mark)
-        }
         return out
     }
+
+    private static let template = Array("0000-00-00T00:00:00.000000Z".utf8)
 
     /// Days since 1970-01-01 of a date in the proleptic Gregorian calendar.
     public static func days(year: Int64, month: Int64, day: Int64) -> Int64 {

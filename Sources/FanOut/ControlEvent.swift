@@ -59,14 +59,14 @@ public struct ControlEvents: Sendable {
         json.raw(greeting.now.utf8)
         json.raw("\"}")
         return frame(
-            "hello", id: greeting.id, retry: greeting.retryMilliseconds, data: json.bytes, mark: nil)
+            "hello", id: greeting.id, retry: greeting.retryMilliseconds, data: json, mark: nil)
     }
 
     /// A delta as an event; its token is its id.
     public func change(_ delta: Delta, writtenAt: Timestamp?) -> Frame {
         Frame(
             bytes: ServerSentEvent.encode(
-                event: "change", id: delta.token.text, retryMilliseconds: nil,
+                event: "change", id: delta.text, retryMilliseconds: nil,
                 data: delta.encode(nameOf: nameOf)),
             mark: Mark(seq: delta.token.pos, nonce: delta.token.nonce), records: delta.recordCount,
             writtenAt: writtenAt)
@@ -82,7 +82,7 @@ public struct ControlEvents: Sendable {
         json.raw(",\"replayed\":")
         json.integer(replayed)
         json.byte(0x7D)
-        return frame("ready", id: token(scope, epoch, to), data: json.bytes, mark: to)
+        return frame("ready", id: token(scope, epoch, to), data: json, mark: to)
     }
 
     /// Nothing is pending up to `to`.
@@ -95,7 +95,7 @@ public struct ControlEvents: Sendable {
         json.raw(",\"server_timestamp\":\"")
         json.raw(now.utf8)
         json.raw("\"}")
-        return frame("heartbeat", id: id, data: json.bytes, mark: to)
+        return frame("heartbeat", id: id, data: json, mark: to)
     }
 
     /// On a parked stream: alive, and nothing that could pass for completeness.
@@ -104,7 +104,7 @@ public struct ControlEvents: Sendable {
         json.raw("{\"reset\":true,\"server_timestamp\":\"")
         json.raw(now.utf8)
         json.raw("\"}")
-        return frame("heartbeat", id: SyncToken.nullText, data: json.bytes, mark: nil)
+        return frame("heartbeat", id: SyncToken.nullText, data: json, mark: nil)
     }
 
     /// The token cannot be answered. `entities`: the added ones under `scope`, else all of the stream's.
@@ -121,7 +121,7 @@ public struct ControlEvents: Sendable {
         json.raw("],\"full_sync_url\":")
         json.string(fullSyncURL)
         json.byte(0x7D)
-        return frame("reset", id: SyncToken.nullText, data: json.bytes, mark: nil)
+        return frame("reset", id: SyncToken.nullText, data: json, mark: nil)
     }
 
     /// Before the server closes. Without an id: the client's position stays where it is.
@@ -134,7 +134,7 @@ public struct ControlEvents: Sendable {
         json.byte(0x7D)
         return Frame(
             bytes: ServerSentEvent.encode(
-                event: "bye", id: nil, retryMilliseconds: retryMilliseconds, data: json.bytes),
+                event: "bye", id: nil, retryMilliseconds: retryMilliseconds, data: json),
             mark: nil)
     }
 
@@ -148,7 +148,9 @@ public struct ControlEvents: Sendable {
         Head(epoch: epoch, seq: mark.seq, nonce: mark.nonce).token(for: scope, generation: generation)
     }
 
-    private func frame(_ event: String, id: String, retry: Int? = nil, data: [UInt8], mark: Mark?) -> Frame {
+    private func frame(
+        _ event: StaticString, id: String, retry: Int? = nil, data: JSONWriter, mark: Mark?
+    ) -> Frame {
         Frame(
             bytes: ServerSentEvent.encode(event: event, id: id, retryMilliseconds: retry, data: data),
             mark: mark)

@@ -25,7 +25,8 @@ extension SQLiteStateReader {
                 case .lines: try writeLines(scope, token, totals, db, &json, write)
                 }
             Delta.encodeClosing(
-                from: .zero, token: token, hasMore: false, recordCount: count, serverTime: now, to: &json)
+                PositionRange(epoch: token.epoch, from: .zero, to: token.pos), text: token.text,
+                hasMore: false, recordCount: count, serverTime: now, to: &json)
             json.byte(0x7D)
             if format == .lines { json.byte(0x0A) }
             try write(json.bytes)

@@ -88,7 +88,8 @@ final class OddApplication {
     func handedOut(to business: BusinessID) throws -> String {
         let scope = Scope(business: business, entities: fixture.catalogue.wholeSet)
         var bytes = try reader.firstPage(scope: scope, limit: 1_000).encode(
-            nameOf: fixture.catalogue.name(of:))
+            nameOf: fixture.catalogue.name(of:)
+        ).bytes
         for format in [FullFormat.json, .lines] {
             _ = try reader.full(scope: scope, format: format) { bytes += $0 }
         }

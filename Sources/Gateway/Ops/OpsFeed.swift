@@ -129,7 +129,9 @@ struct FeedAnswer: Encodable {
 
     /// As an event called `figures`.
     var event: [UInt8] {
-        guard case .bytes(let json) = Response.encoded(self).body else { return [] }
+        guard case .bytes(let bytes) = Response.encoded(self).body else { return [] }
+        var json = JSONWriter()
+        json.raw(bytes)
         return ServerSentEvent.encode(event: "figures", id: nil, retryMilliseconds: nil, data: json)
     }
 }

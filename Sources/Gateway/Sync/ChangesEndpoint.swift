@@ -207,7 +207,8 @@ extension Services {
         case .success(let delta):
             acknowledge(poll)
             var response = Response.json(
-                delta.encode(nameOf: catalogue.name(of:)), fields: [("Cache-Control", "private, no-cache")])
+                delta.encode(nameOf: catalogue.name(of:)).bytes,
+                fields: [("Cache-Control", "private, no-cache")])
             response.receipt = SyncFigures(delta)
             let tag = poll.tag(of: delta)
             if delta.recordCount == 0, !delta.hasMore {

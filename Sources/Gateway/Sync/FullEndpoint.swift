@@ -32,7 +32,7 @@ extension Reception {
         try services.readers.submit(.answer, .full, for: scope.business) { reader in
             do {
                 let delta = try reader.firstPage(scope: scope, limit: limit)
-                let body = delta.encode(nameOf: services.catalogue.name(of:))
+                let body = delta.encode(nameOf: services.catalogue.name(of:)).bytes
                 var response = Response.json(body, fields: [("Cache-Control", "no-store")])
                 response.receipt = SyncFigures(delta)
                 answer(response)

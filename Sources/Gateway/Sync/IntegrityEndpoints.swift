@@ -153,7 +153,7 @@ extension Services {
                     json.raw(index > 0 ? ",[" : "[")
                     json.integer(total.live)
                     json.raw(",\"")
-                    json.raw(Array(total.digest.hex.utf8))
+                    total.digest.encode(to: &json)
                     json.raw("\"]")
                 }
             } else {
@@ -182,7 +182,7 @@ extension Services {
         json.raw("{\"success\":true,\"entity\":")
         json.string(catalogue.name(of: entity).text)
         json.raw(",\"epoch\":\"")
-        json.raw(Array(head.epoch.description.utf8))
+        head.epoch.encode(to: &json)
         json.raw("\",\"to\":")
         json.integer(head.seq.rawValue)
     }

@@ -29,7 +29,7 @@ extension Reception {
         try services.readers.submit(.answer, .since, for: scope.business) { reader in
             do {
                 if let delta = try services.delta(after: head, scope: scope, limit: limit, reader) {
-                    let body = delta.encode(nameOf: services.catalogue.name(of:))
+                    let body = delta.encode(nameOf: services.catalogue.name(of:)).bytes
                     var response = Response.json(body, fields: [("Cache-Control", "private, no-cache")])
                     response.receipt = SyncFigures(delta)
                     answer(response)

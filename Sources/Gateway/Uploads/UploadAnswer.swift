@@ -42,7 +42,7 @@ struct UploadAnswer {
         json.raw("],\"checkpoint\":")
         if let checkpoint {
             json.raw("{\"epoch\":\"")
-            json.raw(Array(checkpoint.epoch.description.utf8))
+            checkpoint.epoch.encode(to: &json)
             json.raw("\",\"seq\":")
             json.integer(checkpoint.seq.rawValue)
             json.byte(0x7D)
