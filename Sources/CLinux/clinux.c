@@ -15,7 +15,9 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
@@ -87,6 +89,25 @@ int clinux_accept(int listener, struct sockaddr_storage *address) {
 }
 
 int clinux_trim(void) { return malloc_trim(0); }
+
+int clinux_trim_threshold(int bytes) { return mallopt(M_TRIM_THRESHOLD, bytes); }
+
+// The first version of the kernel's struct sched_attr; glibc has none before 2.41.
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+int clinux_turn_length(int64_t nanoseconds) {
+    struct scheduling attributes = {.size = sizeof attributes};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return -1;
+    attributes.flags = 0;
+    attributes.runtime = (uint64_t)nanoseconds;
+    return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
 
 int clinux_user_timeout(int socket, unsigned int milliseconds) {
     return setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);

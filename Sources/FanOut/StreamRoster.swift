@@ -126,6 +126,7 @@ public final class StreamRoster: Sendable {
             Self.decrease(&book.ofBusiness, business)
             Self.decrease(&book.ofAddress, identity.address)
             if book.ofDevice[identity.token]?.remove(stream) == false { book.ofDevice[identity.token] = nil }
+            Self.fit(&book.ofDevice)
         }
     }
 
@@ -151,6 +152,12 @@ public final class StreamRoster: Sendable {
             Self.decrease(&sets, key.entities)
             book.tails[key.business] = sets.isEmpty ? nil : sets
         }
+    }
+
+    /// Lets go of a large table's room once nearly all have left it: O(1) for each that left.
+    private static func fit<Name: Hashable, Value>(_ table: inout [Name: Value]) {
+        guard table.capacity > 1_024, table.count * 8 < table.capacity else { return }
+        table = Dictionary(uniqueKeysWithValues: table.lazy.map { ($0.key, $0.value) })
     }
 
     private static func decrease<Name: Hashable>(_ counts: inout [Name: Int], _ name: Name) {

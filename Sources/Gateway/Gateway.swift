@@ -61,6 +61,7 @@ public final class Gateway: Sendable {
         _ settings: LoadedConfiguration, catalogue: EntityCatalogue, log: Logger, clock: WallClock = .system
     ) throws -> Gateway {
         SignalTrap.prepareProcess()
+        MemoryReturn.prepareProcess()
         return try Gateway(
             Assembly(settings, catalogue: catalogue, log: log, clock: clock))
     }

@@ -4,6 +4,10 @@ import CLinux
 
 /// Notices when many streams have gone. A value; lives on the registry's lane.
 struct MemoryReturn {
+    /// Before the first large block is freed: from then on, left to itself, the C library would keep twice
+    /// that block's size at the end of each arena, where `malloc_trim` does not look.
+    static func prepareProcess() { _ = clinux_trim_threshold(128 << 10) }
+
     /// Fewer are not worth the look over all free memory.
     private static let streamsMin = 1_000
     /// The most streams since memory was last given back.

@@ -47,6 +47,13 @@ int clinux_accept(int listener, struct sockaddr_storage *address);
 /// malloc_trim(0): gives free memory back to the system, wherever it lies. Milliseconds.
 int clinux_trim(void);
 
+/// mallopt(M_TRIM_THRESHOLD): how much free memory an arena may keep at its end.
+int clinux_trim_threshold(int bytes);
+
+/// sched_setattr(2): how long a turn on the processor the calling thread asks for. Kernels before 6.12 take no
+/// notice.
+int clinux_turn_length(int64_t nanoseconds);
+
 /// TCP_USER_TIMEOUT, in milliseconds.
 int clinux_user_timeout(int socket, unsigned int milliseconds);
 
