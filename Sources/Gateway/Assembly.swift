@@ -126,7 +126,7 @@ struct Assembly {
         }
         self.shards = shards
 
-        let tailLane = WorkerLane(name: "tailer")
+        let tailLane = WorkerLane(name: "tailer", isPrompt: true)
         let services = services
         let hubShards = shards
         let hub = Confined(on: tailLane) { Hub(shards: hubShards, events: events, clock: clock) }

@@ -13,6 +13,7 @@ import Synchronization
 /// own thread.
 public final class WorkerLane: TimedLane, @unchecked Sendable {
     public let name: String
+    private let isPrompt: Bool
 
     private struct Watch {
         let descriptor: Int32
@@ -33,9 +34,13 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
 
     /// Starts the thread.
     ///
-    /// - Parameter name: At most 15 characters; shown by `ps -L` and `top -H`.
-    public init(name: String) {
+    /// - Parameters:
+    ///   - name: At most 15 characters; shown by `ps -L` and `top -H`.
+    ///   - isPrompt: Whether it is to have the processor soon after it wakes, for short turns, also where
+    ///     others keep the core busy: as far as the system allows.
+    public init(name: String, isPrompt: Bool = false) {
         self.name = name
+        self.isPrompt = isPrompt
         wakeDescriptor = clinux_eventfd()
         descriptors = [wakeDescriptor]
         precondition(wakeDescriptor >= 0, "eventfd: errno \(errno)")
@@ -97,6 +102,7 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
     private func run() {
         owner.store(UInt(pthread_self()), ordering: .relaxed)
         _ = unsafe clinux_name_thread(String(name.prefix(15)))
+        if isPrompt { askForPromptness() }
         while true {
             while drain() {}
             if isStopping { break }
@@ -107,6 +113,17 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
         watches.removeAll()
         while drain() {}  // A lane ends only with an empty tray.
     }
+
+    /// Neither may be refused to be of use: a wish for short turns is anyone's, more than one's share is for
+    /// whom the system lets.
+    private func askForPromptness() {
+        _ = clinux_turn_length(Self.promptTurn)
+        _ = nice(-Self.promptNice)  // On Linux of this thread alone.
+    }
+
+    /// Nanoseconds; the shortest that Linux grants. By default it is about 3 ms.
+    private static let promptTurn: Int64 = 100_000
+    private static let promptNice: Int32 = 10
 
     private func drain() -> Bool {
         let jobs = tray.withLock { tray in
