@@ -1,9 +1,10 @@
 // The streams of one event loop, and the tails they share. Where the hub's publications meet sockets.
 //
 // Delivery goes in slices: a tail with something new stands in a queue, a slice sends to at most
-// `sliceStreams` of its streams, then the loop turns and the next tail has its slice. So a business with
-// 9,000 streams never delays one with three by more than a slice, and when frames come faster than sockets
-// take them, a stream that is visited sends all it has missed in one call.
+// `sliceStreams` of its streams, then the loop turns and the next tail has its slice. Tails that were not
+// visited yet go first, with half of a slice. So a business with 9,000 streams never delays one with three by
+// more than a slice, the small ones together never take more than half from the large one, and when frames
+// come faster than sockets take them, a stream that is visited sends all it has missed in one call.
 //
 // The rest of the type: Shard+Attach (how streams begin), Shard+Backlog (pages), Shard+Clock (heartbeats,
 // slowness, lifetime), Shard+Ending (bye, drain, revocation), Shard+Waiting (polls that wait for a change).
@@ -69,7 +70,10 @@ public final class Shard {
     var seconds = 0
     var drain: Drain?
     public internal(set) var counts = ShardCounts()
-    private var queue = Deque<Tail>()
+    /// Tails with something new that no stream was sent yet.
+    private var fresh = Deque<Tail>()
+    /// Tails with something new that some of their streams were sent.
+    private var begun = Deque<Tail>()
     private var isSlicing = false
 
     public init(
@@ -137,24 +141,30 @@ public final class Shard {
         tail.isQueued = true
         tail.cursor = 0
         tail.passEnd = tail.endNumber
-        queue.append(tail)
+        fresh.append(tail)
+    }
+
+    /// Whose turn it is, with `budget` streams of the slice left.
+    private func nextTail(_ budget: Int) -> Tail? {
+        if budget > Self.sliceStreams / 2 { return fresh.popFirst() ?? begun.popFirst() }
+        return begun.popFirst() ?? fresh.popFirst()
     }
 
     /// Serves slices until a turn's worth of streams was served, then lets the loop turn.
     private func slice() {
         guard !isSlicing else { return }
         var budget = Self.sliceStreams
-        while budget > 0, let tail = queue.popFirst() {
+        while budget > 0, let tail = nextTail(budget) {
             budget -= serve(tail, atMost: budget)
             if tail.cursor < tail.streams.count {
-                queue.append(tail)
+                begun.append(tail)
             } else {
                 tail.isQueued = false
                 // Frames that came during the pass reached the streams behind the cursor only.
                 if tail.endNumber > tail.passEnd { enqueue(tail) }
             }
         }
-        guard !queue.isEmpty else { return }
+        guard !fresh.isEmpty || !begun.isEmpty else { return }
         isSlicing = true
         own?.post { shard in
             shard.isSlicing = false

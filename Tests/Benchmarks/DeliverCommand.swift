@@ -8,6 +8,7 @@ import Events
 import FanOut
 import Journal
 import Lanes
+import TidingsTesting
 
 struct DeliverCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -49,7 +50,7 @@ struct DeliverCommand: ParsableCommand {
                 let request = StreamRequest(
                     identity: identity, scope: scope, presented: nil, head: [],
                     onReady: { ready.signal() })
-                shard.attach(request, stream: SinkStream(sinks), id: StreamID(UInt64(index)))
+                shard.attach(request, stream: SinkStream(onSend: sinks.count), id: StreamID(UInt64(index)))
             }
             sinks.onRound = { ready.signal() }
         }
@@ -91,30 +92,6 @@ private final class Sinks {
         sends += 1
         if sends.isMultiple(of: streams) { onRound() }
     }
-}
-
-/// A socket that is never full. Lives on its loop.
-private final class SinkStream: ByteStream {
-    private let sinks: Sinks
-    var owner: (any ByteStreamOwner)?
-    let peerAddress = "127.0.0.1"
-    let unacknowledgedBytes = 0
-
-    init(_ sinks: Sinks) { self.sinks = sinks }
-
-    func send(_ bytes: Span<UInt8>) -> Int? {
-        sinks.count()
-        return bytes.count
-    }
-    func send(_ pieces: [BytePiece]) -> Int? { pieces.reduce(0) { $0 + $1.bytes.count - $1.offset } }
-    func send(file: Int32, from offset: inout Int64, count: Int) -> Int? { count }
-    func whenWritable() {}
-    func pauseReading() {}
-    func resumeReading() {}
-    func finishSending() {}
-    func becomeLongLived(_ options: LongLivedOptions) {}
-    func close() { owner = nil }
-    func abort() { owner = nil }
 }
 
 /// Nobody is behind.
