@@ -49,9 +49,11 @@ struct Arena {
         let before = rig.usage
         let publisher = try rig.publish(publishing)
         let report = try crowd.receive(expected, within: seconds)
+        let commits = rig is TidingsRig ? try publisher.commitTimes() : CommitTimes()
         try publisher.finish()
         return Measurement(
-            cpuSeconds: rig.usage.cpuSeconds - before.cpuSeconds, expected: expected, report: report)
+            cpuSeconds: rig.usage.cpuSeconds - before.cpuSeconds, expected: expected, report: report,
+            commits: commits)
     }
 }
 
@@ -60,6 +62,8 @@ struct Measurement {
     let cpuSeconds: Double
     let expected: Int
     let report: Crowd.Report
+    /// Of Tidings' publisher; the others' commit nothing.
+    var commits = CommitTimes()
 
     /// Processor seconds of the server for a million deliveries.
     var cpuPerMillion: Double { cpuSeconds / Double(max(1, report.received)) * 1e6 }

@@ -18,7 +18,9 @@ final class Child {
     init(_ program: String, _ arguments: [String], core: Int? = nil, isFirst: Bool = false) throws {
         process = Process()
         var command = [program] + arguments
-        if isFirst, geteuid() == 0 { command = ["/usr/bin/nice", "-n", "-10"] + command }
+        if isFirst, geteuid() == 0, Self.isThere("/usr/bin/chrt") {
+            command = ["/usr/bin/chrt", "--fifo", "1"] + command
+        }
         if let core, core < Child.coreCount, Self.isThere("/usr/bin/taskset") {
             command = ["/usr/bin/taskset", "-c", "\(core)"] + command
         }

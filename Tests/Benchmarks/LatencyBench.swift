@@ -13,7 +13,11 @@ struct LatencyBench: ParsableCommand {
     func run() throws {
         let count = options.size(streams, smoke: 40)
         var table = Table(
-            "latency", ["p50_ms", "p99_ms", "max_ms", "p50_over_floor", "p99_over_floor", "lost"],
+            "latency",
+            [
+                "p50_ms", "p99_ms", "max_ms", "p50_over_floor", "p99_over_floor", "commit_p50_ms",
+                "commit_p99_ms", "lost",
+            ],
             facts: ["streams": count])
         let many = options.size(100, smoke: 4)
         try compare(
@@ -37,7 +41,7 @@ struct LatencyBench: ParsableCommand {
                 if rig is FloorRig { floor = (found.p50, found.p99) }
                 figures[rig.name, default: []].append([
                     found.p50, found.p99, found.report.groups[0].max, found.p50 / floor.p50,
-                    found.p99 / floor.p99, Double(found.lost),
+                    found.p99 / floor.p99, found.commits.p50, found.commits.p99, Double(found.lost),
                 ])
             }
         }

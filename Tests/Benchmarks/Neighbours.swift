@@ -22,7 +22,7 @@ final class Neighbours {
     func measure(
         large: Publishing, small: Publishing
     ) throws -> (
-        large: Crowd.Report.Group, small: Crowd.Report.Group, lost: Int
+        large: Crowd.Report.Group, small: Crowd.Report.Group, smallCommits: CommitTimes, lost: Int
     ) {
         for crowd in crowds { try crowd.reset() }
         var small = small
@@ -31,9 +31,10 @@ final class Neighbours {
         let expected = zip([large, small], layout.streams).map { $0.count * $0.bulk * $1 }
         let publishers = try [large, small].map(rig.publish)
         let reports = try zip(crowds, expected).map { try $0.receive($1, within: 60) }
+        let smallCommits = try publishers[1].commitTimes()
         for publisher in publishers { try publisher.finish() }
         return (
-            reports[0].groups[0], reports[1].groups[0],
+            reports[0].groups[0], reports[1].groups[0], smallCommits,
             expected.reduce(0, +) - reports.reduce(0) { $0 + $1.received }
         )
     }
