@@ -64,7 +64,7 @@ public import Telemetry
     public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
     /// How much work waits. From anywhere.
-    public var trayLength: Int { tray.withLock(\.count) }
+    public var trayLength: Int { tray.withLock { $0.count } }
 
     public func post(_ work: sending @escaping () -> Void) {
         let job = Job(run: work)
@@ -122,11 +122,8 @@ public import Telemetry
     }
 
     private func drain() -> Bool {
-        let jobs = tray.withLock { tray in
-            let jobs = tray
-            tray.removeAll(keepingCapacity: true)
-            return jobs
-        }
+        var jobs: [Job] = []
+        tray.withLock { swap(&$0, &jobs) }
         guard !jobs.isEmpty else { return false }
         let start = ContinuousClock.now
         for job in jobs { job.run() }

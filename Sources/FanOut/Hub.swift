@@ -15,10 +15,12 @@ struct Publication: Sendable {
 
 /// Encodes snapshots and hands them to the shards. Lives on the tailer's lane.
 public final class Hub: TailSink {
-    private struct OpenTail {
+    private final class OpenTail {
         /// `from` of the next frame.
         var lastTo: Seq
-        var shards: Set<Int>
+        var shards: Set<Int> = []
+
+        init(lastTo: Seq) { self.lastTo = lastTo }
     }
 
     private let shards: [Confined<Shard>]
@@ -26,26 +28,19 @@ public final class Hub: TailSink {
     private let clock: WallClock
     private var tails: [BusinessID: [EntitySet: OpenTail]] = [:]
     private var head: Head?
-    private let onPublish: @Sendable (Head) -> Void
 
-    /// - Parameter onPublish: Told after each snapshot was posted to every shard; a "served" mark is made
-    ///   of it.
-    public init(
-        shards: [Confined<Shard>], events: ControlEvents, clock: WallClock,
-        onPublish: @Sendable @escaping (Head) -> Void = { _ in }
-    ) {
+    public init(shards: [Confined<Shard>], events: ControlEvents, clock: WallClock) {
         self.shards = shards
         self.events = events
         self.clock = clock
-        self.onPublish = onPublish
     }
 
     public private(set) var interest = Interest()
 
     public func historyBegan(at head: Head) {
         self.head = head
-        for (business, sets) in tails {
-            for set in sets.keys { tails[business]?[set]?.lastTo = head.seq }
+        for sets in tails.values {
+            for tail in sets.values { tail.lastTo = head.seq }
         }
         for shard in shards { shard.post { $0.historyBegan(at: head) } }
     }
@@ -59,7 +54,7 @@ public final class Hub: TailSink {
                 guard let frame = frame(for: changes, key: key, from: tail.lastTo, snapshot: snapshot) else {
                     continue
                 }
-                tails[changes.business]?[set]?.lastTo = snapshot.head.seq
+                tail.lastTo = snapshot.head.seq
                 for shard in tail.shards { frames[shard].append((key, frame)) }
             }
         }
@@ -67,14 +62,14 @@ public final class Hub: TailSink {
             let publication = Publication(head: snapshot.head, frames: frames[index], rows: snapshot.rows)
             shard.post { $0.deliver(publication) }
         }
-        onPublish(snapshot.head)
     }
 
     /// Begins to deliver a tail to a shard. Everything after the head of this moment will come.
     func open(_ key: TailKey, shard: Int) {
         guard let head else { return }
-        tails[key.business, default: [:]][key.entities, default: OpenTail(lastTo: head.seq, shards: [])]
-            .shards.insert(shard)
+        let tail = tails[key.business]?[key.entities] ?? OpenTail(lastTo: head.seq)
+        tail.shards.insert(shard)
+        tails[key.business, default: [:]][key.entities] = tail
         updateInterest(of: key.business)
         shards[shard].post { $0.tailOpened(key, at: head) }
     }

@@ -16,9 +16,10 @@ struct Anticipation {
 
     private let poll: Duration
     private let longest: Duration
+    private let firstMin: Duration
     /// The first look is no later: where commits take now this long, now that, waiting for most of them would
     /// delay the others.
-    private var firstMax: Duration { poll * 2 }
+    private let firstMax: Duration
     /// How long after the announcement the first look is.
     private(set) var first: Duration
     /// The pause after the next look that does not find what is awaited; nil: nothing is awaited.
@@ -32,6 +33,8 @@ struct Anticipation {
         self.poll = poll
         self.longest = longest
         first = poll / 2
+        firstMin = poll / 8
+        firstMax = poll * 2
     }
 
     /// Begins anew: a write was announced just now.
@@ -64,7 +67,6 @@ struct Anticipation {
     /// Two thirds of the commits are found by the first look: a twentieth earlier for each that was, a tenth
     /// later for each that was not.
     private mutating func learn() {
-        first = looks == 1 ? first * 19 / 20 : min(first * 11 / 10, firstMax)
-        first = max(first, poll / 8)
+        first = looks == 1 ? max(first - first / 20, firstMin) : min(first + first / 10, firstMax)
     }
 }

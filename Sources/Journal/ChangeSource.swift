@@ -5,15 +5,13 @@ public import Domain
 
 /// Where journal rows come from. Lives on the tailer's worker lane and may block.
 public protocol ChangeSource: AnyObject {
-    /// Whether something may have been committed since this was asked before. Cheap: asked every few hundred
-    /// microseconds while a commit is awaited.
-    func hasNews() throws -> Bool
-
     /// Whether no other process is in a transaction: whatever was written before this was asked can be seen
     /// by now, if it was committed. False when that cannot be told.
     func isSettled() throws -> Bool
 
-    /// Opens one snapshot and reads all that it holds after `position`.
+    /// Opens one snapshot and reads all that it holds after `position`; nil when nothing was committed, to
+    /// whichever table, since this succeeded before. Cheap then: asked every few hundred microseconds while a
+    /// commit is awaited.
     ///
     /// - Parameters:
     ///   - position: The last row read before, checked in the same snapshot: another nonce there, or nothing
@@ -21,7 +19,7 @@ public protocol ChangeSource: AnyObject {
     ///   - interest: Only these businesses' records are read and encoded; of others rows are only counted.
     ///   - rowsMax: A business with more rows than this in the snapshot is reported as `tooLarge` instead.
     /// - Throws: `HistoryChanged` when this is no longer the journal it was.
-    func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot
+    func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot?
 
     /// Opens (again) the database and agrees on where to start: the head of a snapshot, in the epoch in
     /// force. A new epoch is begun when the history cannot be proven to be the one served before.

@@ -4,8 +4,8 @@
 //     nothing at all      ──► every 500 ms
 //
 // inotify fires before the commit is visible, and nothing fires afterwards: reading once per event saw 1,498
-// of 1,500 commits only at the next one. Reading is repeated while there is news, one snapshot at a time, and
-// no snapshot is open while the sink works.
+// of 1,500 commits only at the next one. Each look reads one snapshot: what is committed later was written
+// after it began and is announced to the next, or is still awaited. No snapshot is open while the sink works.
 
 public import Domain
 public import Lanes
@@ -49,8 +49,6 @@ public final class Tailer {
     private var due = ContinuousClock.now
     private var isStopped = false
     private var failures = 0
-    /// News was announced and not read yet: the source says it once.
-    private var owesRead = true
     private var status = TailerStatus() {
         didSet { if status != oldValue { report(status) } }
     }
@@ -88,7 +86,6 @@ public final class Tailer {
     /// The database is another one: open it anew, now.
     public func restart() {
         position = nil
-        owesRead = true
         turn()
     }
 
@@ -140,13 +137,10 @@ public final class Tailer {
             status.histories += 1
             sink.historyBegan(at: head)
         }
-        var isFound = false
-        while try source.hasNews() || owesRead, let from = position {
-            isFound = true
-            owesRead = true
+        guard let from = position,
             let snapshot = try source.read(after: from, interest: sink.interest, rowsMax: settings.rowsMax)
-            owesRead = false
-            guard snapshot.head.seq > from.seq else { break }
+        else { return false }
+        if snapshot.head.seq > from.seq {
             position = snapshot.head
             sink.publish(snapshot)
             var now = status
@@ -155,6 +149,6 @@ public final class Tailer {
             now.rows += snapshot.rows.count
             status = now
         }
-        return isFound
+        return true
     }
 }

@@ -9,7 +9,7 @@
 /// A value that lives on one lane for its whole life, deinit included.
 public final class Confined<Value>: @unchecked Sendable {
     public let lane: any Lane
-    private var value: Value?
+    @usableFromInline var value: Value?
 
     /// Takes the only reference to `value`.
     public init(_ value: sending Value, to lane: any Lane) {
@@ -24,7 +24,7 @@ public final class Confined<Value>: @unchecked Sendable {
     }
 
     /// Runs `body` with the value, later and in order. From anywhere.
-    public func post(_ body: @Sendable @escaping (Value) -> Void) {
+    @inlinable public func post(_ body: @Sendable @escaping (Value) -> Void) {
         lane.post { [self] in
             guard let value else { preconditionFailure("a confined value outlived its lane") }
             body(value)
@@ -32,7 +32,9 @@ public final class Confined<Value>: @unchecked Sendable {
     }
 
     /// Runs `body` with the value, now. On its lane only: traps elsewhere.
-    public func with<Result: Sendable>(_ body: @Sendable (Value) throws -> Result) rethrows -> Result {
+    @inlinable public func with<Result: Sendable>(
+        _ body: @Sendable (Value) throws -> Result
+    ) rethrows -> Result {
         precondition(lane.isCurrent, "a confined value was touched off its lane")
         guard let value else { preconditionFailure("a confined value was touched before it was made") }
         return try body(value)

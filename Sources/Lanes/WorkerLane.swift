@@ -62,7 +62,7 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
     public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
     /// How much work waits. From anywhere.
-    public var trayLength: Int { tray.withLock(\.count) }
+    public var trayLength: Int { tray.withLock { $0.count } }
 
     public func post(_ work: sending @escaping () -> Void) {
         let job = Job(run: work)
@@ -106,8 +106,8 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
         while true {
             while drain() {}
             if isStopping { break }
-            ring()
-            if tray.withLock(\.isEmpty) { wait() }
+            let due = ring()
+            if trayLength == 0 { wait(until: due) }
         }
         alarms.removeAll()
         watches.removeAll()
@@ -126,31 +126,28 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
     private static let promptNice: Int32 = 10
 
     private func drain() -> Bool {
-        let jobs = tray.withLock { tray in
-            let jobs = tray
-            tray.removeAll(keepingCapacity: true)
-            return jobs
-        }
+        var jobs: [Job] = []
+        tray.withLock { swap(&$0, &jobs) }
         for job in jobs { job.run() }
         return !jobs.isEmpty
     }
 
     /// Runs what is due, earliest first.
-    private func ring() {
-        guard !alarms.isEmpty else { return }
+    ///
+    /// - Returns: When the next will be due; nil: there is none.
+    private func ring() -> ContinuousClock.Instant? {
         let now = ContinuousClock.now
-        var due: [WorkerAlarm] = []
-        alarms.removeAll { alarm in
-            if alarm.work != nil, alarm.due <= now { due.append(alarm) }
-            return alarm.work == nil || alarm.due <= now
+        while true {
+            alarms.removeAll { $0.isOver }
+            guard let next = alarms.min(by: { $0.due < $1.due }) else { return nil }
+            if next.due > now { return next.due }
+            next.fire()
         }
-        due.sort { $0.due < $1.due }
-        for alarm in due { alarm.fire() }
     }
 
-    private func wait() {
+    private func wait(until alarm: ContinuousClock.Instant?) {
         let now = ContinuousClock.now
-        var due = alarms.lazy.filter { $0.work != nil }.map(\.due).min()
+        var due = alarm
         for (index, watch) in watches.enumerated() {
             let isResting = watch.restsUntil > now
             descriptors[index + 1] = isResting ? -1 : watch.descriptor
@@ -178,18 +175,23 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
 /// An alarm of a worker lane. Lives on that lane.
 private final class WorkerAlarm: Alarm {
     let due: ContinuousClock.Instant
-    private(set) var work: (() -> Void)?
+    private var work: (() -> Void)?
+    /// It rang or was cancelled.
+    private(set) var isOver = false
 
     init(due: ContinuousClock.Instant, work: @escaping () -> Void) {
         self.due = due
         self.work = work
     }
 
-    func cancel() { work = nil }
+    func cancel() {
+        isOver = true
+        work = nil
+    }
 
     func fire() {
         let work = work
-        self.work = nil
+        cancel()
         work?()
     }
 }

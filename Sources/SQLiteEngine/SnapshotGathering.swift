@@ -20,8 +20,9 @@ struct GatheredBusiness {
     var changes: [(record: RecordReference, net: NetChange)] = []
     /// Set instead when there are too many rows: which entities changed.
     var tooLarge: EntitySet?
+    /// Of the changes.
+    fileprivate(set) var entities = EntitySet()
     fileprivate var index: [RecordReference: Int] = [:]
-    fileprivate var entities = EntitySet()
 }
 
 /// Collects rows in seq order. A value.
@@ -40,7 +41,7 @@ struct SnapshotGathering {
         self.rowsMax = rowsMax
     }
 
-    var businesses: [GatheredBusiness] { Array(gathered.values) }
+    var businesses: some Collection<GatheredBusiness> { gathered.values }
 
     mutating func add(_ change: Change) {
         if rows.count < Self.rowsRemembered { rows.append((change.seq, change.nonce)) }

@@ -14,12 +14,12 @@ import TidingsTesting
         struct State {
             var epoch = Epoch(1)
             var head: Int64 = 0
-            var announced: Int64 = 0
+            /// Up to where was read; nil: nothing yet.
+            var readTo: Int64?
             /// What the next calls throw.
             var openFailures: [any Error] = []
             var readFailures: [any Error] = []
             var opened = 0
-            var asked = 0
             /// What was written and is not heard of yet.
             var isWritten = false
             /// Whether nobody is writing.
@@ -40,31 +40,24 @@ import TidingsTesting
             }
         }
 
-        func hasNews() throws -> Bool {
-            state.withLock { state in
-                state.asked += 1
-                defer { state.announced = state.head }
-                return state.head != state.announced
-            }
-        }
-
         func isSettled() -> Bool { state.withLock(\.isSettled) }
 
         func open() throws -> Head {
             try state.withLock { state in
                 if !state.openFailures.isEmpty { throw state.openFailures.removeFirst() }
                 state.opened += 1
-                state.announced = state.head
+                state.readTo = nil
                 return Self.head(state.head, state.epoch)
             }
         }
 
-        func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot {
+        func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot? {
             try state.withLock { state in
+                guard state.head != state.readTo else { return nil }
                 if !state.readFailures.isEmpty { throw state.readFailures.removeFirst() }
                 if position.epoch != state.epoch { throw HistoryChanged("replaced") }
                 let to = min(state.head, position.seq.rawValue + min(state.perSnapshot, 1 << 40))
-                state.announced = to
+                state.readTo = to
                 return JournalSnapshot(
                     from: position, head: Self.head(to, state.epoch), businesses: [],
                     rows: to > position.seq.rawValue
@@ -251,7 +244,7 @@ import TidingsTesting
         #expect(bench.says { $0.rows == 100 })
     }
 
-    /// The source says its news once. A read that failed is owed until it succeeds.
+    /// What could not be read is read when the source can.
     @Test func aReadThatFailedIsTriedAgainWithoutNews() {
         struct DiskFull: Error {}
         let bench = Bench(safetyPoll: .milliseconds(5))

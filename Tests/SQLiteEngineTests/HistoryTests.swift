@@ -54,6 +54,45 @@ import Testing
         #expect(try source(fixture, boot: "a", everyWriterWaits: true).open().epoch != head.epoch)
     }
 
+    /// Each read proves that it goes on where the one before ended, and is owed until it can.
+    @Test(arguments: [
+        ("DELETE FROM tidings_journal", "the journal ends before what was served"),
+        ("DELETE FROM tidings_journal; INSERT INTO brands(business_id,name) VALUES(1,'b')", "is gone"),
+        ("UPDATE tidings_journal SET nonce = nonce + 1", "is another one"),
+        ("UPDATE tidings_meta SET value = '00000000000a' WHERE key = 'epoch'", "the stored epoch"),
+        ("DELETE FROM tidings_meta WHERE key = 'epoch'", "no tidings journal"),
+    ])
+    func whatFollowsAnotherHistoryIsNotRead(_ change: String, _ why: String) throws {
+        let fixture = try HookFixture()
+        try fixture.write("INSERT INTO brands(business_id,name) VALUES(1,'a');")
+        let source = source(fixture, boot: "a", everyWriterWaits: true)
+        let head = try source.open()
+        func read() throws -> Head? {
+            try source.read(after: head, interest: Interest(), rowsMax: 100)?.head
+        }
+        #expect(try read() == head)
+        #expect(try read() == nil, "nothing was committed since")
+        try fixture.write(change + ";")
+        for _ in 0..<2 {
+            #expect { try read() } throws: {
+                (($0 as? HistoryChanged)?.why ?? "\($0)").contains(why)
+            }
+        }
+    }
+
+    /// Before the first change there is no row to prove it by.
+    @Test func anEmptyJournalIsKnownByItsEpoch() throws {
+        let fixture = try HookFixture()
+        let source = source(fixture, boot: "a", everyWriterWaits: true)
+        let head = try source.open()
+        try #require(head.seq == .zero)
+        #expect(try source.read(after: head, interest: Interest(), rowsMax: 100)?.head == head)
+        try fixture.write("UPDATE tidings_meta SET value = '00000000000a' WHERE key = 'epoch';")
+        #expect(throws: HistoryChanged.self) {
+            try source.read(after: head, interest: Interest(), rowsMax: 100)
+        }
+    }
+
     /// A restore has named its history already: whoever opens it, running on or started anew, keeps that
     /// name, also when it was restored twice meanwhile.
     @Test(arguments: [(true, 1), (false, 1), (true, 2), (false, 2)])

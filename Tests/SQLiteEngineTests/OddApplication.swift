@@ -107,7 +107,9 @@ final class OddApplication {
         let businesses = [BusinessID(1), BusinessID(2)]
         let interest = Interest(
             Dictionary(uniqueKeysWithValues: businesses.map { ($0, fixture.catalogue.wholeSet) }))
-        let snapshot = try source.read(after: read, interest: interest, rowsMax: 1_000)
+        guard let snapshot = try source.read(after: read, interest: interest, rowsMax: 1_000) else {
+            return [:]
+        }
         read = snapshot.head
         var sent: [BusinessID: String] = [:]
         for changes in snapshot.businesses {

@@ -143,7 +143,7 @@ final class RetentionModel {
     /// The tailer reads; a second later what it read is written down as served.
     private func tail() throws {
         served = read
-        read = try source.read(after: read, interest: Interest(), rowsMax: 100).head
+        read = try source.read(after: read, interest: Interest(), rowsMax: 100)?.head ?? read
         ages.record(read, at: now)
     }
 
