@@ -45,7 +45,11 @@ public struct JSONWriter: Sendable {
 
     /// Appends the lowest hex digits of a value, in lower case.
     public mutating func hex(_ value: UInt64, digits: Int) {
-        for place in (0..<UInt64(digits)).reversed() { byte(Self.hex[Int(value >> (place * 4) & 15)]) }
+        var shift = digits * 4
+        while shift > 0 {
+            shift -= 4
+            byte(Self.hex[Int(truncatingIfNeeded: value >> shift) & 15])
+        }
     }
 
     /// An integer as a number when JavaScript can hold it exactly, else as a string.

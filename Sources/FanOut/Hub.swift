@@ -15,6 +15,7 @@ struct Publication: Sendable {
 
 /// Encodes snapshots and hands them to the shards. Lives on the tailer's lane.
 public final class Hub: TailSink {
+    /// One that shards are sent. Lives on the hub's lane.
     private final class OpenTail {
         /// `from` of the next frame.
         var lastTo: Seq

@@ -2,9 +2,9 @@
 // because `value` is only ever touched inside brackets that run on `lane`, and because the last reference is
 // posted home, so that even its deinit runs there.
 //
-// No getter on purpose. A property returning the value compiles without a word and leaks it: the compiler
-// takes the result of a call on a Sendable object as free to move. Brackets with `@Sendable` bodies and
-// Sendable results are refused every leak that was tried.
+// No getter on purpose, and `value` can be used by what is inlined from here only. A property returning the
+// value compiles without a word and leaks it: the compiler takes the result of a call on a Sendable object as
+// free to move. Brackets with `@Sendable` bodies and Sendable results are refused every leak that was tried.
 
 /// A value that lives on one lane for its whole life, deinit included.
 public final class Confined<Value>: @unchecked Sendable {

@@ -21,7 +21,6 @@ public final class JournalFollower {
         try queue.inDatabase { db in
             let rows = try RawStatement(db, JournalRow.select + " LIMIT \(limit)")
             rows.bind(1, position.rawValue)
-            rows.bind(2, Seq.max.rawValue)
             var found: [Change] = []
             try rows.forEach { row in
                 position = Seq(row.integer(0))
@@ -34,10 +33,17 @@ public final class JournalFollower {
 
 /// How a journal row is read, wherever it is.
 enum JournalRow {
-    /// Bind the position at 1 and the last seq at 2.
-    static let select = """
-        SELECT seq, entity, business, id, op, version, was, at, nonce, device, operation
-        FROM tidings_journal WHERE seq > ?1 AND seq <= ?2 ORDER BY seq
+    private static let columns =
+        "seq, entity, business, id, op, version, was, at, nonce, device, operation"
+
+    /// Bind the position at 1.
+    static let select = "SELECT \(columns) FROM tidings_journal WHERE seq > ?1 ORDER BY seq"
+
+    /// Rows from the one at 1 on, with the epoch of their history: with a NULL seq beside it when there are
+    /// none, and nothing at all when there is no epoch.
+    static let selectWithEpoch = """
+        SELECT \(columns), value FROM tidings_meta LEFT JOIN tidings_journal ON seq >= ?1
+        WHERE key = 'epoch' ORDER BY seq
         """
 
     /// A row as a change; nil for what no catalogue knows (an entity of a newer version, a key of no type).

@@ -44,17 +44,11 @@ final class JournalStatements {
 
     /// - Throws: `NoJournal` when the database was never set up.
     func head() throws -> Head {
-        let epoch = try epoch()
-        let newest = try headStatement.first { (Seq($0.integer(0)), NonceTag(nonce: $0.integer(1))) }
-        return Head(epoch: epoch, seq: newest?.0 ?? .zero, nonce: newest?.1 ?? .none)
-    }
-
-    /// - Throws: `NoJournal` when the database was never set up.
-    func epoch() throws -> Epoch {
         guard let text = try epochStatement.first({ $0.text(0) }), let epoch = Epoch(hex: text) else {
             throw NoJournal()
         }
-        return epoch
+        let newest = try headStatement.first { (Seq($0.integer(0)), NonceTag(nonce: $0.integer(1))) }
+        return Head(epoch: epoch, seq: newest?.0 ?? .zero, nonce: newest?.1 ?? .none)
     }
 
     /// Another number: somebody changed the schema, and what was prepared may select what is not there.

@@ -16,12 +16,11 @@ public final class SQLiteChangeSource: ChangeSource {
     private let catalogue: EntityCatalogue
     private let ledger: TotalsLedger
     private let history: HistoryGuard
-    private var connection: Connection?
+    private var reader: Reader?
 
-    /// A connection and what is prepared on it; made anew when the file is another one.
-    ///
-    /// Statements are stepped without a detour through the queue: nobody else has it.
-    private final class Connection {
+    /// A connection and what is prepared on it; made anew when the file is another one. Statements are
+    /// stepped without a detour through the queue: nobody else has it. Lives on the tailer's lane.
+    private final class Reader {
         let identity: FileIdentity?
         let queue: DatabaseQueue
         let dataVersion: RawStatement
@@ -38,7 +37,7 @@ public final class SQLiteChangeSource: ChangeSource {
             (dataVersion, journal, rows) = try queue.inDatabase { db in
                 (
                     try RawStatement(db, "PRAGMA data_version"), try JournalStatements(db),
-                    try RawStatement(db, JournalRow.select)
+                    try RawStatement(db, JournalRow.selectWithEpoch)
                 )
             }
         }
@@ -64,46 +63,43 @@ public final class SQLiteChangeSource: ChangeSource {
     // MARK: ChangeSource
 
     public func open() throws -> Head {
-        connection = nil
+        reader = nil
         let head = try history.agree(farthest: ledger.farthest)
-        let connection = try Connection(file)
-        self.connection = connection
-        try count(connection)
+        let reader = try Reader(file)
+        self.reader = reader
+        try count(reader)
         return head
     }
 
     /// Writers read before they write, and hold the lock of that until their commit can be seen.
     public func isSettled() throws -> Bool {
-        guard let handle = unsafe connection?.dataVersion.connection else { return false }
+        guard let handle = unsafe reader?.dataVersion.connection else { return false }
         return unsafe csqlite_is_in_use_elsewhere(UnsafeMutableRawPointer(handle)) == 0
     }
 
     public func read(after position: Head, interest: Interest, rowsMax: Int) throws -> JournalSnapshot? {
-        guard let connection else { throw HistoryChanged("not open") }
-        defer { connection.dataVersion.reset() }
-        let version = try connection.dataVersion.step() ? connection.dataVersion.integer(0) : -1
-        guard version != connection.dataVersionRead else { return nil }
-        try noteSchema(connection)
-        guard try connection.journal.epoch() == position.epoch else {
-            throw HistoryChanged("the stored epoch is another one")
-        }
-        let snapshot = try collect(connection, after: position, interest: interest, rowsMax: rowsMax)
+        guard let reader else { throw HistoryChanged("not open") }
+        defer { reader.dataVersion.reset() }
+        let version = try reader.dataVersion.step() ? reader.dataVersion.integer(0) : -1
+        guard version != reader.dataVersionRead else { return nil }
+        try noteSchema(reader)
+        let snapshot = try collect(reader, after: position, interest: interest, rowsMax: rowsMax)
         history.note(snapshot.head)
-        connection.dataVersionRead = version
+        reader.dataVersionRead = version
         return snapshot
     }
 
-    private func noteSchema(_ connection: Connection) throws {
-        let version = try connection.journal.schemaVersion()
-        guard version != connection.schemaVersion else { return }
-        connection.encoders = [:]
-        connection.schemaVersion = version
+    private func noteSchema(_ reader: Reader) throws {
+        let version = try reader.journal.schemaVersion()
+        guard version != reader.schemaVersion else { return }
+        reader.encoders = [:]
+        reader.schemaVersion = version
         onSchemaChange()
     }
 
     /// Whether the file at the path is still the one that is open. About once a second.
     public func checkIdentity() throws {
-        guard let connection, file.identity != connection.identity else { return }
+        guard let reader, file.identity != reader.identity else { return }
         throw HistoryChanged("another file stands at \(file.path)")
     }
 
@@ -111,10 +107,10 @@ public final class SQLiteChangeSource: ChangeSource {
     public func remember(_ head: Head, clean: Bool) throws { try history.remember(head, clean: clean) }
 
     /// Counts every business from the state index: one scan, at start and in a new history.
-    private func count(_ connection: Connection) throws {
-        try connection.queue.inDatabase { db in
-            try connection.journal.snapshot {
-                var book = TotalsLedger.Book(at: try connection.journal.head())
+    private func count(_ reader: Reader) throws {
+        try reader.queue.inDatabase { db in
+            try reader.journal.snapshot {
+                var book = TotalsLedger.Book(at: try reader.journal.head())
                 let live = try RawStatement(
                     db, "SELECT business, entity, id, version FROM tidings_state WHERE dead = 0")
                 try live.forEach { row in
@@ -133,53 +129,59 @@ public final class SQLiteChangeSource: ChangeSource {
 
     /// Reads the last row that was read before once more: it proves that this is the same history.
     private func collect(
-        _ connection: Connection, after position: Head, interest: Interest, rowsMax: Int
+        _ reader: Reader, after position: Head, interest: Interest, rowsMax: Int
     ) throws -> JournalSnapshot {
-        var head = Head(epoch: position.epoch, seq: .zero, nonce: .none)
+        var head: Head?
         var gathering = SnapshotGathering(interest: interest, rowsMax: rowsMax)
         var batch: [Change] = []
         // A ledger counted at start may be ahead of the position it is asked to go on from.
         let counted = ledger.countedTo
-        connection.rows.bind(1, position.seq.rawValue - 1)
-        connection.rows.bind(2, Seq.max.rawValue)
-        try connection.rows.forEach { row in
-            let isFirst = head.seq < position.seq
-            head = Head(
+        reader.rows.bind(1, position.seq.rawValue)
+        try reader.rows.forEach { row in
+            let isFirst = head == nil
+            let last = Head(
                 epoch: position.epoch, seq: Seq(row.integer(0)), nonce: NonceTag(nonce: row.integer(8)))
-            if isFirst { return try prove(position, by: head) }
+            head = last
+            if isFirst {
+                guard Epoch(hex: row.text(11)) == position.epoch else {
+                    throw HistoryChanged("the stored epoch is another one")
+                }
+                if position.seq > .zero { return try prove(position, by: last) }
+            }
             guard let change = JournalRow.change(row) else { return }
             gathering.add(change)
             if change.seq > counted.seq { batch.append(change) }
             if batch.count >= 4_096 {
-                ledger.fold(batch, to: head)
+                ledger.fold(batch, to: last)
                 batch.removeAll(keepingCapacity: true)
             }
         }
-        guard head.seq >= position.seq else {
-            throw HistoryChanged("the journal ends before what was served")
-        }
+        guard let head else { throw NoJournal() }
         if head.seq > counted.seq { ledger.fold(batch, to: head) }
         return JournalSnapshot(
             from: position, head: head,
-            businesses: try gathering.businesses.map { try encode($0, connection) },
+            businesses: try gathering.businesses.map { try encode($0, reader) },
             rows: gathering.rows, oldestWrite: gathering.oldestWrite)
     }
 
     /// The newest row is never purged, and purging never passes what was read.
     private func prove(_ position: Head, by row: Head) throws {
+        guard row.seq >= position.seq else {
+            throw HistoryChanged("the journal ends before what was served")
+        }
         guard row.seq == position.seq else { throw HistoryChanged("the last row that was read is gone") }
         guard row.nonce == position.nonce else {
             throw HistoryChanged("the last row that was read is another one")
         }
     }
 
-    private func encode(_ gathered: GatheredBusiness, _ connection: Connection) throws -> BusinessChanges {
+    private func encode(_ gathered: GatheredBusiness, _ reader: Reader) throws -> BusinessChanges {
         if let entities = gathered.tooLarge {
             return BusinessChanges(business: gathered.business, content: .tooLarge(entities))
         }
         let totals = ledger.balance(of: gathered.business).totals
         let parts = try gathered.entities.map { entity in
-            let encoder = try encoder(of: entity, connection)
+            let encoder = try encoder(of: entity, reader)
             var part = EntityDelta(entity)
             part.total = totals[entity] ?? Total()
             for (record, net) in gathered.changes where record.entity == entity {
@@ -197,10 +199,10 @@ public final class SQLiteChangeSource: ChangeSource {
         return BusinessChanges(business: gathered.business, content: .entities(parts))
     }
 
-    private func encoder(of entity: EntityNumber, _ connection: Connection) throws -> RecordEncoder? {
-        if let encoder = connection.encoders[entity] { return encoder }
-        let encoder = try connection.queue.inDatabase { try RecordEncoder.make(catalogue[entity], $0) }
-        connection.encoders[entity] = .some(encoder)
+    private func encoder(of entity: EntityNumber, _ reader: Reader) throws -> RecordEncoder? {
+        if let encoder = reader.encoders[entity] { return encoder }
+        let encoder = try reader.queue.inDatabase { try RecordEncoder.make(catalogue[entity], $0) }
+        reader.encoders[entity] = .some(encoder)
         return encoder
     }
 }
