@@ -60,7 +60,7 @@ struct Anticipation {
             next = nil
             return nil
         }
-        next = min(pause * 3 / 2, longest)
+        next = min(pause + pause / 2, longest)
         return min(pause, longest)
     }
 
