@@ -7,6 +7,7 @@ import Glibc
 /// Watches one path. Lives on its worker lane.
 public final class FileWatch {
     private let path: String
+    private let lane: WorkerLane
     private let descriptor: Int32
     private var watch: Int32 = -1
     private var buffer = [UInt8](repeating: 0, count: 4_096)
@@ -15,9 +16,11 @@ public final class FileWatch {
     public var onWrite: () -> Void = {}
 
     /// - Parameters:
-    ///   - rest: A transaction is dozens of writes: after one, no more are heard of for so long.
+    ///   - rest: A transaction is dozens of writes: after one, no more are heard of for so long, or until
+    ///     somebody asks.
     public init(path: String, on lane: WorkerLane, restingFor rest: Duration) {
         self.path = path
+        self.lane = lane
         descriptor = clinux_inotify()
         rearm()
         lane.watch(descriptor, restingFor: rest) { [weak self] in
@@ -38,6 +41,8 @@ public final class FileWatch {
     /// Whether anything was written since this was asked before, heard of already or not.
     public func takeNews() -> Bool {
         drain()
+        // All that was announced is known now. Left to rest, the lane would wake at its end only to listen.
+        lane.endRest(of: descriptor)
         defer { wasWritten = false }
         return wasWritten
     }

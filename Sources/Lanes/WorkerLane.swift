@@ -94,6 +94,13 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
         readable.append(0)
     }
 
+    /// What a watched descriptor has to read from here on is heard of, also within its rest. On this lane
+    /// only.
+    public func endRest(of descriptor: Int32) {
+        guard let index = watches.firstIndex(where: { $0.descriptor == descriptor }) else { return }
+        watches[index].restsUntil = .now
+    }
+
     private func wake() {
         var one: UInt64 = 1
         _ = unsafe write(wakeDescriptor, &one, 8)
