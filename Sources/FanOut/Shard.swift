@@ -2,9 +2,9 @@
 //
 // Delivery goes in slices: a tail with something new stands in a queue, a slice sends to at most
 // `sliceStreams` of its streams, then the loop turns and the next tail has its slice. Tails that were not
-// visited yet go first, with half of a slice. So a business with 9,000 streams never delays one with three by
-// more than a slice, the small ones together never take more than half from the large one, and when frames
-// come faster than sockets take them, a stream that is visited sends all it has missed in one call.
+// visited yet go first; half of each slice is for those in mid-pass, in turn. So a business with 9,000
+// streams never delays one with three by more than a slice, nobody is passed over, and when frames come
+// faster than sockets take them, a stream that is visited sends all it has missed in one call.
 //
 // The rest of the type: Shard+Attach (how streams begin), Shard+Backlog (pages), Shard+Clock (heartbeats,
 // slowness, lifetime), Shard+Ending (bye, drain, revocation), Shard+Waiting (polls that wait for a change).
@@ -144,18 +144,19 @@ public final class Shard {
         fresh.append(tail)
     }
 
-    /// Whose turn it is, with `budget` streams of the slice left.
-    private func nextTail(_ budget: Int) -> Tail? {
-        if budget > Self.sliceStreams / 2 { return fresh.popFirst() ?? begun.popFirst() }
-        return begun.popFirst() ?? fresh.popFirst()
+    /// Whose turn it is, with `budget` streams of the slice left, and for how many of them.
+    private func nextTurn(_ budget: Int) -> (tail: Tail, streams: Int)? {
+        let ofFresh = budget - (begun.isEmpty ? 0 : Self.sliceStreams / 2)
+        if ofFresh > 0, let tail = fresh.popFirst() { return (tail, ofFresh) }
+        return (begun.popFirst() ?? fresh.popFirst()).map { ($0, budget) }
     }
 
     /// Serves slices until a turn's worth of streams was served, then lets the loop turn.
     private func slice() {
         guard !isSlicing else { return }
         var budget = Self.sliceStreams
-        while budget > 0, let tail = nextTail(budget) {
-            budget -= serve(tail, atMost: budget)
+        while budget > 0, let (tail, streams) = nextTurn(budget) {
+            budget -= serve(tail, atMost: streams)
             if tail.cursor < tail.streams.count {
                 begun.append(tail)
             } else {

@@ -1,5 +1,5 @@
 // Who is sent to first: a business that was written to just now waits for one slice of a large one at most,
-// and all of these together leave the large one half of each slice.
+// and whoever is in mid-pass has half of each slice.
 
 import Domain
 import Journal
@@ -26,6 +26,15 @@ import TidingsTesting
         try #require(sent.count == 4 * large)
         let last = try #require(sent.lastIndex(of: 0))
         #expect(last < 2 * large)
+    }
+
+    /// Of every size: smaller than half a slice, larger, and one that would fill it.
+    @Test(arguments: [3, slice / 2 - 1, slice - 1, slice])
+    func whoeverIsInMidPassHasHalfOfTheNextSlice(streams: Int) throws {
+        let sent = try Self.order(ofStreams: [4 * Self.slice] + Array(repeating: streams, count: 100))
+        let ofLarge = sent.indices.filter { sent[$0] == 0 }
+        try #require(ofLarge.count == 4 * Self.slice)
+        #expect(ofLarge[Self.slice + Self.slice / 2 - 1] < 2 * Self.slice)
     }
 
     /// The businesses of the streams that are sent to, in order, when all businesses are written to one after
