@@ -90,7 +90,10 @@ int clinux_accept(int listener, struct sockaddr_storage *address) {
 
 int clinux_trim(void) { return malloc_trim(0); }
 
-int clinux_trim_threshold(int bytes) { return mallopt(M_TRIM_THRESHOLD, bytes); }
+void clinux_bound_arenas(int bytes) {
+    mallopt(M_TRIM_THRESHOLD, bytes);
+    mallopt(M_MMAP_THRESHOLD, bytes);
+}
 
 // The first version of the kernel's struct sched_attr; glibc has none before 2.41.
 struct scheduling {

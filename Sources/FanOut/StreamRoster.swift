@@ -127,6 +127,8 @@ public final class StreamRoster: Sendable {
             Self.decrease(&book.ofAddress, identity.address)
             if book.ofDevice[identity.token]?.remove(stream) == false { book.ofDevice[identity.token] = nil }
             Self.fit(&book.ofDevice)
+            Self.fit(&book.ofAddress)
+            Self.fit(&book.ofBusiness)
         }
     }
 

@@ -4,9 +4,14 @@ import CLinux
 
 /// Notices when many streams have gone. A value; lives on the registry's lane.
 struct MemoryReturn {
-    /// Before the first large block is freed: from then on, left to itself, the C library would keep twice
-    /// that block's size at the end of each arena, where `malloc_trim` does not look.
-    static func prepareProcess() { _ = clinux_trim_threshold(128 << 10) }
+    /// How much free memory an arena may keep at its end, and the largest block it holds itself. Left to
+    /// itself the C library raises both with the first large block that is freed, to as much as 64 MiB, and
+    /// `malloc_trim` does not look at the end of any arena but the first. Its own beginning, 128 KiB, would
+    /// be exceeded by each page of records, and make it go to the system for each.
+    private static let arenaEndBytes: Int32 = 512 << 10
+
+    /// Before anything large is freed.
+    static func prepareProcess() { clinux_bound_arenas(arenaEndBytes) }
 
     /// Fewer are not worth the look over all free memory.
     private static let streamsMin = 1_000

@@ -47,8 +47,9 @@ int clinux_accept(int listener, struct sockaddr_storage *address);
 /// malloc_trim(0): gives free memory back to the system, wherever it lies. Milliseconds.
 int clinux_trim(void);
 
-/// mallopt(M_TRIM_THRESHOLD): how much free memory an arena may keep at its end.
-int clinux_trim_threshold(int bytes);
+/// mallopt(M_TRIM_THRESHOLD), mallopt(M_MMAP_THRESHOLD): how much free memory an arena may keep at its end, and
+/// from which size on a block is mapped by itself.
+void clinux_bound_arenas(int bytes);
 
 /// sched_setattr(2): how long a turn on the processor the calling thread asks for. Kernels before 6.12 take no
 /// notice.
