@@ -1,5 +1,5 @@
-// One snapshot for several reads. Prepared once a connection: asked for by their texts, BEGIN and COMMIT cost
-// the tailer a tenth of its time.
+// One snapshot for several reads. Prepared once a connection: compiling BEGIN and COMMIT each time would cost
+// more than most of the reads between them.
 
 import GRDB
 

@@ -181,12 +181,12 @@ public final class SQLiteChangeSource: ChangeSource {
         }
         let totals = ledger.balance(of: gathered.business).totals
         let parts = try gathered.entities.map { entity in
-            let encoder = try encoder(of: entity, reader)
             var part = EntityDelta(entity)
             part.total = totals[entity] ?? Total()
             for (record, net) in gathered.changes where record.entity == entity {
                 if net.isAlive,
-                    let bytes = try encoder?.record(record.id, of: gathered.business, version: net.version)
+                    let bytes = try encoder(of: entity, reader)?.record(
+                        record.id, of: gathered.business, version: net.version)
                 {
                     if net.beganHere { part.created.append(bytes) } else { part.updated.append(bytes) }
                 } else {
