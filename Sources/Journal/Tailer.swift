@@ -119,9 +119,12 @@ public final class Tailer {
             status.failure = "\(change.why)"
             position = nil
             pause = settings.poll
+            // Its announcement was taken, and is made once.
+            if isAnnounced { anticipation.announced() }
         } catch {
             failures += 1
             status.failure = "\(error)"
+            if isAnnounced { anticipation.announced() }
             // Twice as long each time, up to the safety poll: a locked or full disk is not helped by asking.
             pause = min(settings.safetyPoll, settings.poll * (1 << min(failures, 12)))
         }
