@@ -130,7 +130,7 @@ public final class WorkerLane: TimedLane, @unchecked Sendable {
 
     /// Nanoseconds; the shortest that Linux grants. By default it is about 3 ms.
     private static let promptTurn: Int64 = 100_000
-    private static let promptNice: Int32 = 10
+    private static let promptNice: Int32 = 5
 
     private func drain() -> Bool {
         var jobs: [Job] = []

@@ -18,9 +18,7 @@ final class Child {
     init(_ program: String, _ arguments: [String], core: Int? = nil, isFirst: Bool = false) throws {
         process = Process()
         var command = [program] + arguments
-        if isFirst, geteuid() == 0, Self.isThere("/usr/bin/chrt") {
-            command = ["/usr/bin/chrt", "--fifo", "1"] + command
-        }
+        if isFirst, Self.mayBeFirst { command = Self.first + command }
         if let core, core < Child.coreCount, Self.isThere("/usr/bin/taskset") {
             command = ["/usr/bin/taskset", "-c", "\(core)"] + command
         }
@@ -77,6 +75,20 @@ final class Child {
             buffer += more
         }
     }
+
+    private static let first = ["/usr/bin/chrt", "--fifo", "1"]
+
+    /// Whether the system lets this user be served first.
+    private static let mayBeFirst: Bool = {
+        guard isThere(first[0]) else { return false }
+        let trial = Process()
+        trial.executableURL = URL(fileURLWithPath: first[0])
+        trial.arguments = Array(first.dropFirst()) + ["/bin/true"]
+        trial.standardError = FileHandle.nullDevice
+        guard (try? trial.run()) != nil else { return false }
+        trial.waitUntilExit()
+        return trial.terminationStatus == 0
+    }()
 
     /// Waits for its end.
     func finish() throws {
