@@ -20,7 +20,7 @@ public struct JSONWriter: Sendable {
     /// Empties the writer and keeps its memory.
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    /// Appends bytes that are JSON already, on one line.
+    /// Appends bytes that are JSON already.
     public mutating func raw(_ json: [UInt8]) { bytes.append(contentsOf: json) }
 
     /// Appends a literal that is JSON already.

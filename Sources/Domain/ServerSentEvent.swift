@@ -1,6 +1,7 @@
 // One server-sent event as bytes, WHATWG HTML § 9.2. The only place where events are framed: whatever the
-// data, it stays one event. Data is what a `JSONWriter` wrote, which knows no CR and no LF; an id that could
-// end a line or spoil itself (NUL makes Firefox lose the whole event) never reaches the wire.
+// data, it stays one event. Data is JSON, where a line end is a space between two parts, and is told as one;
+// an id that could end a line or spoil itself (NUL makes Firefox lose the whole event) never reaches the
+// wire.
 
 /// Frames events.
 public enum ServerSentEvent {
@@ -15,7 +16,6 @@ public enum ServerSentEvent {
     public static func encode(
         event: StaticString, id: String?, retryMilliseconds: Int?, data: JSONWriter
     ) -> [UInt8] {
-        assert(!data.bytes.contains { $0 == 0x0A || $0 == 0x0D }, "data of more than one line")
         var lines = JSONWriter(reserving: data.count + 128)
         lines.raw("event: ")
         lines.raw(event)
@@ -30,8 +30,17 @@ public enum ServerSentEvent {
             lines.integer(max(0, retryMilliseconds))
         }
         lines.raw("\ndata: ")
-        lines.raw(data.bytes)
+        lines.raw(isOneLine(data.bytes) ? data.bytes : data.bytes.map { isLineEnd($0) ? 0x20 : $0 })
         lines.raw("\n\n")
         return lines.bytes
     }
+
+    /// Without a way out at the first line end: there is none to be found, and whole vectors are compared.
+    private static func isOneLine(_ bytes: [UInt8]) -> Bool {
+        var found: UInt8 = 0
+        for byte in bytes { found |= isLineEnd(byte) ? 1 : 0 }
+        return found == 0
+    }
+
+    private static func isLineEnd(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
 }

@@ -27,6 +27,13 @@ import Testing
         #expect(Self.encode { $0.string(data) } == "event: change\ndata: \"\(expected)\"\n\n")
     }
 
+    @Test(arguments: [
+        ("{\n}", "{ }"), ("{\r\n\r\n}", "{    }"), ("\n\nevent: bye", "  event: bye"), ("[1]\r", "[1] "),
+    ])
+    func lineEndsBetweenPartsAreSpaces(_ data: String, _ expected: String) {
+        #expect(Self.encode { $0.raw(Array(data.utf8)) } == "event: change\ndata: \(expected)\n\n")
+    }
+
     @Test func anIdThatCouldBreakTheFramingTraps() async {
         await #expect(processExitsWith: .failure) {
             let json = JSONWriter()
