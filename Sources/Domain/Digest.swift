@@ -46,7 +46,6 @@ public struct Digest: Hashable, Sendable {
     /// Which of `count` buckets a record falls into: by id alone, so that a changed record stays where it
     /// was.
     public static func bucket(of id: Key, count: Int) -> Int { Int(DigestLane.one.key(id)) % count }
-
 }
 
 private struct DigestLane {
